@@ -1,0 +1,628 @@
+//! One execution: the fold over its journal, what the host reports to it, and what must be done next.
+//!
+//! What the guest asks of it is in the room `guest`.
+
+mod guest;
+
+pub use guest::GuestUndo;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::SeedableRng;
+use thiserror::Error;
+
+use crate::entry::{CallResult, Entry, EntryError, EntryRecord, OnTrap, Registration, RunResult};
+use crate::ids::{BranchId, Digest, Gid, Seq, Ticket, Timestamp, WorkflowName};
+use crate::operation::{Op, Operation};
+use crate::options::BranchOptions;
+use crate::phase::{Phase, PhaseError, PhaseEvent};
+use crate::replay::{Divergence, Recorded, ScopeLog, TicketResult, seed_of};
+
+/// Which guest invocation something belongs to: `run` (none) or the handler of a registration.
+pub type Scope = Option<u32>;
+
+/// Bounds on what one guest may record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GuestLimits {
+    /// Entries of a journal.
+    pub journal_entries: u32,
+    /// Bytes of a journal.
+    pub journal_bytes: u64,
+    /// Bytes of one call's payload, and of output or failure.
+    pub payload_bytes: usize,
+    /// Branches of one execution.
+    pub branches: u32,
+    /// Tickets neither taken nor canceled at one time.
+    pub open_tickets: u32,
+}
+
+impl Default for GuestLimits {
+    fn default() -> Self {
+        Self {
+            journal_entries: 100_000,
+            journal_bytes: 64 << 20,
+            payload_bytes: 4 << 20,
+            branches: 10_000,
+            open_tickets: 10_000,
+        }
+    }
+}
+
+/// Why the guest can't go on. The host turns each into a trap.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum GuestError {
+    /// It took another path on replay.
+    #[error(transparent)]
+    Diverged(#[from] Divergence),
+    /// It used the interface wrongly; the text says how.
+    #[error("{0}")]
+    Misuse(String),
+    /// It asked for more than is allowed; the text says what and which setting.
+    #[error("{0}")]
+    Limit(String),
+}
+
+/// A journal that is not the history of an execution.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum HistoryError {
+    /// There is nothing, or it does not start with `started`.
+    #[error("the journal has no beginning: {0}")]
+    NoStart(String),
+    /// An entry is missing or doubled.
+    #[error("entry {found} stands where entry {expected} belongs")]
+    Gap {
+        /// The sequence number due.
+        expected: Seq,
+        /// The one found.
+        found: Seq,
+    },
+    /// An entry can't be read.
+    #[error("entry {seq}: {source}")]
+    Entry {
+        /// Which.
+        seq: Seq,
+        /// Why.
+        source: EntryError,
+    },
+    /// An entry contradicts those before it.
+    #[error("entry {seq} ({kind}) contradicts what is before it: {why}")]
+    Contradiction {
+        /// Which.
+        seq: Seq,
+        /// Its kind.
+        kind: &'static str,
+        /// What it contradicts.
+        why: String,
+    },
+}
+
+/// An operation to send, once all entries made before it are durable.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Send {
+    /// Who asked for it.
+    pub scope: Scope,
+    /// The guest's ticket.
+    pub ticket: Ticket,
+    /// The branch.
+    pub branch: BranchId,
+    /// Which part of the branch.
+    pub op: Op,
+    /// The call.
+    pub operation: Operation,
+    /// How.
+    pub options: BranchOptions,
+    /// When it was intended; deadlines count from here.
+    pub since: Timestamp,
+}
+
+/// What the driver must do. In order; a `Send` waits for every record made before it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Send an operation.
+    Send(Box<Send>),
+    /// Report `timer_fired` at this time.
+    Arm {
+        /// The guest's ticket.
+        ticket: Ticket,
+        /// When.
+        due: Timestamp,
+    },
+    /// Make no further attempt; nobody waits for the result any more.
+    Cancel {
+        /// The guest's ticket.
+        ticket: Ticket,
+    },
+    /// Forget a timer.
+    Disarm {
+        /// The guest's ticket.
+        ticket: Ticket,
+    },
+}
+
+/// What an execution needs next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// The guest's `run`.
+    Run,
+    /// The registration at `index`, for phase two.
+    PhaseTwo {
+        /// Position among the registrations.
+        index: u32,
+        /// What to do.
+        registration: Registration,
+    },
+    /// [`Execution::close`].
+    Close,
+    /// The notification at `index`.
+    Finish {
+        /// Position among the registrations.
+        index: u32,
+        /// What to do.
+        registration: Registration,
+    },
+    /// Nothing, ever.
+    Done,
+}
+
+#[derive(Debug, Clone)]
+struct InFlight {
+    branch: BranchId,
+    operation: Operation,
+    options: String,
+    since: Timestamp,
+}
+
+/// One execution.
+#[derive(Debug)]
+pub struct Execution {
+    gid: Gid,
+    workflow: WorkflowName,
+    digest: Digest,
+    input: Vec<u8>,
+    on_trap: OnTrap,
+    started_at: Timestamp,
+    phase: Phase,
+    result: Option<RunResult>,
+    registrations: Vec<Registration>,
+    done: BTreeSet<u32>,
+    /// Branches whose action certainly did nothing.
+    refused: BTreeSet<BranchId>,
+    branch_of: HashMap<(Scope, Ticket), BranchId>,
+    in_flight: BTreeMap<(Scope, Ticket), InFlight>,
+    scopes: HashMap<Scope, ScopeLog>,
+    guest: Option<guest::GuestRun>,
+
+    next_seq: Seq,
+    journal_bytes: u64,
+    clock: Timestamp,
+    outbox: Vec<EntryRecord>,
+    effects: Vec<Effect>,
+    limits: GuestLimits,
+    upgrade_to: Option<Digest>,
+}
+
+impl Execution {
+    /// Admits an execution: its journal starts with one entry in the outbox.
+    #[must_use]
+    pub fn start(
+        gid: Gid,
+        workflow: WorkflowName,
+        digest: Digest,
+        input: Vec<u8>,
+        on_trap: OnTrap,
+        limits: GuestLimits,
+        now: Timestamp,
+    ) -> Self {
+        let entry = Entry::Started { gid: gid.clone(), workflow: workflow.clone(), digest, input: input.clone(), on_trap };
+        let mut execution = Self::empty(gid, workflow, digest, input, on_trap, limits, now);
+        execution.record(&entry);
+        execution
+    }
+
+    fn empty(
+        gid: Gid,
+        workflow: WorkflowName,
+        digest: Digest,
+        input: Vec<u8>,
+        on_trap: OnTrap,
+        limits: GuestLimits,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            gid,
+            workflow,
+            digest,
+            input,
+            on_trap,
+            started_at: now,
+            phase: Phase::Running,
+            result: None,
+            registrations: Vec::new(),
+            done: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            branch_of: HashMap::new(),
+            in_flight: BTreeMap::new(),
+            scopes: HashMap::new(),
+            guest: None,
+            next_seq: Seq(0),
+            journal_bytes: 0,
+            clock: now,
+            outbox: Vec::new(),
+            effects: Vec::new(),
+            limits,
+            upgrade_to: None,
+        }
+    }
+
+    /// Folds a journal. `records` is the whole journal, in order.
+    ///
+    /// # Errors
+    /// [`HistoryError`]: the journal is damaged; the execution must not go on.
+    pub fn load(records: Vec<EntryRecord>, limits: GuestLimits) -> Result<Self, HistoryError> {
+        let mut records = records.into_iter();
+        let first = records.next().ok_or_else(|| HistoryError::NoStart("it is empty".into()))?;
+        let entry = decode(&first, Seq(0))?;
+        let Entry::Started { gid, workflow, digest, input, on_trap } = entry else {
+            return Err(HistoryError::NoStart(format!("entry 0 is `{}`", entry.kind_name())));
+        };
+        let mut execution = Self::empty(gid, workflow, digest, input, on_trap, limits, first.at);
+        execution.count(&first);
+        for record in records {
+            let entry = decode(&record, execution.next_seq)?;
+            execution.count(&record);
+            execution.clock = execution.clock.max(record.at);
+            execution.apply(entry, record)?;
+        }
+        Ok(execution)
+    }
+
+    fn count(&mut self, record: &EntryRecord) {
+        self.next_seq = Seq(self.next_seq.0 + 1);
+        self.journal_bytes += record.data.len() as u64;
+    }
+
+    /// Folds one stored entry.
+    fn apply(&mut self, entry: Entry, record: EntryRecord) -> Result<(), HistoryError> {
+        let (seq, at, kind) = (record.seq, record.at, entry.kind_name());
+        let contradiction = |why: String| HistoryError::Contradiction { seq, kind, why };
+        let phase_error = |e: PhaseError| HistoryError::Contradiction { seq, kind, why: e.to_string() };
+        match entry {
+            Entry::Started { .. } => return Err(contradiction("an execution starts once".into())),
+            Entry::Intended { scope, ticket, branch, operation, options, registered } => {
+                self.registrations.extend(registered);
+                self.branch_of.insert((scope, ticket), branch);
+                self.in_flight.insert((scope, ticket), InFlight { branch, operation, options, since: at });
+                self.scopes.entry(scope).or_default().push_asked(record);
+            }
+            Entry::Completed { scope, ticket, result, .. } => {
+                if !self.branch_of.contains_key(&(scope, ticket)) {
+                    return Err(contradiction(format!("call {ticket} was never intended")));
+                }
+                self.note_result(scope, ticket, &result);
+                let recorded = Recorded { seq, at, result: Some(TicketResult::Call(result)) };
+                if !self.scopes.entry(scope).or_default().push_result(ticket, recorded) {
+                    return Err(contradiction(format!("call {ticket} has a result already")));
+                }
+            }
+            Entry::TimerFired { scope, ticket, length_ms } => {
+                let recorded = Recorded { seq, at, result: Some(TicketResult::Timer { length_ms }) };
+                if !self.scopes.entry(scope).or_default().push_result(ticket, recorded) {
+                    return Err(contradiction(format!("timer {ticket} fired already")));
+                }
+            }
+            Entry::Canceled { scope, ticket } => {
+                self.in_flight.remove(&(scope, ticket));
+                self.scopes.entry(scope).or_default().push_asked(record);
+            }
+            Entry::Returned { result, registered } => {
+                self.registrations.extend(registered);
+                self.phase = self.phase.next(returned_event(&result)).map_err(phase_error)?;
+                self.result = Some(result);
+                self.scopes.entry(None).or_default().push_asked(record);
+            }
+            Entry::PhaseTwoDone { index, .. } | Entry::FinishDone { index, .. } => {
+                if index as usize >= self.registrations.len() || !self.done.insert(index) {
+                    return Err(contradiction(format!("registration {index} is unknown or done already")));
+                }
+            }
+            Entry::Closed => self.phase = self.phase.next(PhaseEvent::PhaseTwoDone).map_err(phase_error)?,
+            Entry::Upgraded { digest } => self.digest = digest,
+        }
+        Ok(())
+    }
+
+    fn note_result(&mut self, scope: Scope, ticket: Ticket, result: &CallResult) {
+        self.in_flight.remove(&(scope, ticket));
+        if scope.is_none()
+            && result.did_nothing()
+            && let Some(branch) = self.branch_of.get(&(scope, ticket))
+        {
+            self.refused.insert(*branch);
+        }
+    }
+
+    /// Records an entry at the end of the journal.
+    fn record(&mut self, entry: &Entry) -> EntryRecord {
+        if let Some(digest) = self.upgrade_to.take() {
+            self.digest = digest;
+            self.record(&Entry::Upgraded { digest });
+        }
+        let record = entry.to_record(self.next_seq, self.clock);
+        self.count(&record);
+        self.outbox.push(record.clone());
+        record
+    }
+
+    /// Tells the time. It never goes back: entries carry it.
+    pub fn tick(&mut self, now: Timestamp) {
+        self.clock = self.clock.max(now);
+    }
+
+    /// Reports the result of an operation. False if nobody waits for it any more (canceled, or known already).
+    pub fn completed(&mut self, scope: Scope, ticket: Ticket, result: CallResult, attempts: u32) -> bool {
+        if !self.in_flight.contains_key(&(scope, ticket)) {
+            return false;
+        }
+        self.note_result(scope, ticket, &result);
+        let entry = Entry::Completed { scope, ticket, result, attempts };
+        let record = self.record(&entry);
+        if let Entry::Completed { result, .. } = entry {
+            let recorded = Recorded { seq: record.seq, at: record.at, result: Some(TicketResult::Call(result)) };
+            self.scope_log(scope).push_result(ticket, recorded);
+        }
+        true
+    }
+
+    /// Reports that a timer of the active guest is due. False if it is forgotten.
+    pub fn timer_fired(&mut self, ticket: Ticket) -> bool {
+        let Some((scope, length_ms)) = self.guest.as_ref().and_then(|guest| guest.open_timer(ticket)) else {
+            return false;
+        };
+        let record = self.record(&Entry::TimerFired { scope, ticket, length_ms });
+        let recorded = Recorded { seq: record.seq, at: record.at, result: Some(TicketResult::Timer { length_ms }) };
+        self.scope_log(scope).push_result(ticket, recorded)
+    }
+
+    fn scope_log(&mut self, scope: Scope) -> &mut ScopeLog {
+        match &mut self.guest {
+            Some(guest) if guest.scope == scope => &mut guest.log,
+            Some(_) | None => self.scopes.entry(scope).or_default(),
+        }
+    }
+
+    /// Decides for the guest: a rule (`on-trap: rollback`) or an operator rolls back. False if it is decided already.
+    pub fn fail_run(&mut self, message: String) -> bool {
+        if self.phase != Phase::Running {
+            return false;
+        }
+        let registered = self.guest.as_mut().map(guest::GuestRun::take_unrecorded).unwrap_or_default();
+        self.decide(RunResult::Failure { message, details: Vec::new() }, registered);
+        true
+    }
+
+    fn decide(&mut self, result: RunResult, registered: Vec<Registration>) {
+        self.phase = self.phase.next(returned_event(&result)).expect("`run` returns once, and only while running");
+        self.registrations.extend(registered.iter().cloned());
+        let entry = Entry::Returned { result, registered };
+        let record = self.record(&entry);
+        if let Entry::Returned { result, .. } = entry {
+            self.result = Some(result);
+        }
+        self.scope_log(None).asked_live(record);
+        self.close_if_done();
+    }
+
+    /// Closes at once where phase two has nothing to do, so that decision and end share a write.
+    fn close_if_done(&mut self) {
+        if !self.has_in_flight() && self.step() == Step::Close {
+            self.close();
+        }
+    }
+
+    /// Reports that the registration at `index` is done.
+    ///
+    /// # Panics
+    /// If [`Self::step`] did not ask for it.
+    pub fn phase_two_done(&mut self, index: u32, attempts: u32) {
+        assert!(self.done.insert(index), "registration {index} is done once");
+        let entry = if self.phase.is_closed() {
+            Entry::FinishDone { index, attempts }
+        } else {
+            Entry::PhaseTwoDone { index, attempts }
+        };
+        self.record(&entry);
+        self.close_if_done();
+    }
+
+    /// Closes the execution.
+    ///
+    /// # Panics
+    /// If phase two is not done.
+    pub fn close(&mut self) {
+        assert_eq!(self.step(), Step::Close, "an execution closes when phase two is done");
+        self.phase = self.phase.next(PhaseEvent::PhaseTwoDone).expect("`step` checked the phase");
+        self.record(&Entry::Closed);
+    }
+
+    /// What is needed next.
+    #[must_use]
+    pub fn step(&self) -> Step {
+        let op = match self.phase {
+            Phase::Running => return Step::Run,
+            Phase::Committing => Op::Commit,
+            Phase::RollingBack => Op::Rollback,
+            Phase::Succeeded | Phase::Failed => Op::Finish,
+        };
+        let next = self.registrations.iter().enumerate().rev().find_map(|(index, r)| {
+            let index = u32::try_from(index).expect("journals are limited");
+            let due = r.op == op && !self.done.contains(&index) && !(op == Op::Rollback && self.skips_rollback(r));
+            due.then(|| (index, r.clone()))
+        });
+        match (next, op) {
+            (Some((index, registration)), Op::Finish) => Step::Finish { index, registration },
+            (Some((index, registration)), _) => Step::PhaseTwo { index, registration },
+            (None, Op::Finish) => Step::Done,
+            (None, _) => Step::Close,
+        }
+    }
+
+    /// A refused action did nothing, so there is nothing to undo, unless the branch asks for it.
+    fn skips_rollback(&self, registration: &Registration) -> bool {
+        use crate::entry::Undo;
+        let asks = match &registration.undo {
+            Undo::Operation { options, .. } => {
+                BranchOptions::from_recorded(options).is_ok_and(|o| o.compensate_failed == Some(true))
+            }
+            Undo::Handler { .. } => false,
+        };
+        self.refused.contains(&registration.branch) && !asks
+    }
+
+    /// Begins (again) with a guest: `run` for none, the handler of a registration otherwise.
+    pub fn enter(&mut self, scope: Scope) {
+        self.leave();
+        let log = self.scopes.remove(&scope).unwrap_or_default();
+        let base = match scope {
+            Some(index) => self.registrations.get(index as usize).map_or(BranchId::WHOLE, |r| r.branch),
+            None => BranchId::WHOLE,
+        };
+        let seed = seed_of(&self.gid) ^ scope.map_or(0, |index| u64::from(index) + 1);
+        let random = Xoshiro256PlusPlus::seed_from_u64(seed);
+        self.guest = Some(guest::GuestRun::new(scope, base, log, self.started_at, random));
+    }
+
+    /// Ends with the active guest.
+    pub fn leave(&mut self) {
+        if let Some(guest) = self.guest.take() {
+            self.scopes.insert(guest.scope, guest.log);
+        }
+    }
+
+    /// Goes on with another component, if the guest replays; recorded with the first new entry.
+    pub fn upgrade(&mut self, digest: Digest) {
+        self.upgrade_to = (digest != self.digest).then_some(digest);
+    }
+
+    /// Takes the entries that must be appended, in order.
+    pub fn take_outbox(&mut self) -> Vec<EntryRecord> {
+        std::mem::take(&mut self.outbox)
+    }
+
+    /// Takes what must be done. Empty while the guest is being replayed: it might still diverge.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        if self.is_live() { std::mem::take(&mut self.effects) } else { Vec::new() }
+    }
+
+    /// Whether everything recorded has been replayed.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.guest.as_ref().is_none_or(|guest| guest.log.is_live())
+    }
+
+    /// Whether operations are intended that have no result.
+    #[must_use]
+    pub fn has_in_flight(&self) -> bool {
+        !self.in_flight.is_empty()
+    }
+
+    /// Gives up every operation of `run` that has no result: called before a rollback.
+    pub fn abandon_in_flight(&mut self) {
+        self.in_flight.retain(|(scope, _), _| scope.is_some());
+    }
+
+    /// The operations that are intended and have no result, to be sent when no guest runs that would ask again.
+    #[must_use]
+    pub fn unanswered(&self) -> Vec<Send> {
+        self.in_flight.iter().map(|((scope, ticket), intent)| self.send_of(*scope, *ticket, intent)).collect()
+    }
+
+    fn send_of(&self, scope: Scope, ticket: Ticket, intent: &InFlight) -> Send {
+        let op = match scope {
+            None => Op::Action,
+            // A handler's own branch carries the phase; the branches it opens carry plain actions.
+            Some(index) => self
+                .registrations
+                .get(index as usize)
+                .filter(|r| r.branch == intent.branch)
+                .map_or(Op::Action, |r| r.op),
+        };
+        Send {
+            scope,
+            ticket,
+            branch: intent.branch,
+            op,
+            operation: intent.operation.clone(),
+            options: BranchOptions::from_recorded(&intent.options).unwrap_or_default(),
+            since: intent.since,
+        }
+    }
+
+    /// The gid.
+    #[must_use]
+    pub const fn gid(&self) -> &Gid {
+        &self.gid
+    }
+
+    /// The workflow.
+    #[must_use]
+    pub const fn workflow(&self) -> &WorkflowName {
+        &self.workflow
+    }
+
+    /// The component it runs.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The input.
+    #[must_use]
+    pub fn input(&self) -> &[u8] {
+        &self.input
+    }
+
+    /// What a trap leads to.
+    #[must_use]
+    pub const fn on_trap(&self) -> OnTrap {
+        self.on_trap
+    }
+
+    /// When it was admitted.
+    #[must_use]
+    pub const fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// What `run` returned.
+    #[must_use]
+    pub const fn result(&self) -> Option<&RunResult> {
+        self.result.as_ref()
+    }
+
+    /// How many entries the journal has, the outbox included.
+    #[must_use]
+    pub const fn next_seq(&self) -> Seq {
+        self.next_seq
+    }
+}
+
+fn decode(record: &EntryRecord, expected: Seq) -> Result<Entry, HistoryError> {
+    if record.seq != expected {
+        return Err(HistoryError::Gap { expected, found: record.seq });
+    }
+    record.decode().map_err(|source| HistoryError::Entry { seq: record.seq, source })
+}
+
+const fn returned_event(result: &RunResult) -> PhaseEvent {
+    match result {
+        RunResult::Output(_) => PhaseEvent::ReturnedOk,
+        RunResult::Failure { .. } => PhaseEvent::ReturnedFailure,
+    }
+}

@@ -1,0 +1,500 @@
+//! What a guest asks of its execution: the meaning of every import.
+
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::Rng;
+
+use super::{Effect, Execution, GuestError, InFlight, Scope};
+use crate::entry::{CallResult, Entry, Registration, RunResult, Undo};
+use crate::ids::{BranchId, Ticket, Timestamp};
+use crate::operation::{Op, Operation};
+use crate::options::BranchOptions;
+use crate::phase::Phase;
+use crate::replay::{Divergence, ScopeLog, TicketResult};
+
+/// Most random bytes in one call.
+const RANDOM_BYTES_MAX: u32 = 65_536;
+
+/// Branches that a handler opens are numbered from here, apart from those of `run`.
+const CHILD_NUMBERS: u32 = 1 << 20;
+
+/// One invocation of the guest, in replay or live.
+#[derive(Debug)]
+pub(super) struct GuestRun {
+    pub(super) scope: Scope,
+    /// The branch a handler works for.
+    base: BranchId,
+    pub(super) log: ScopeLog,
+    branches: Vec<Branch>,
+    tickets: Vec<Open>,
+    open_tickets: u32,
+    registered: Vec<Registration>,
+    observed: Timestamp,
+    random: Xoshiro256PlusPlus,
+    scratch: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Branch {
+    id: BranchId,
+    has_action: bool,
+    options: BranchOptions,
+    recorded_options: String,
+}
+
+impl Branch {
+    fn new(id: BranchId) -> Self {
+        Self { id, has_action: false, options: BranchOptions::default(), recorded_options: String::new() }
+    }
+}
+
+#[derive(Debug)]
+enum Open {
+    Call,
+    Timer { due: Timestamp, length_ms: u64 },
+    Mistake(String),
+    Canceled,
+    Taken,
+}
+
+impl GuestRun {
+    pub(super) fn new(
+        scope: Scope,
+        base: BranchId,
+        log: ScopeLog,
+        observed: Timestamp,
+        random: Xoshiro256PlusPlus,
+    ) -> Self {
+        // A handler addresses the branch it works for by the number it was given: slot 0 here.
+        let branches = if scope.is_some() { vec![Branch::new(base)] } else { Vec::new() };
+        Self {
+            scope,
+            base,
+            log,
+            branches,
+            tickets: Vec::new(),
+            open_tickets: 0,
+            registered: Vec::new(),
+            observed,
+            random,
+            scratch: Vec::new(),
+        }
+    }
+
+    pub(super) fn take_registered(&mut self) -> Vec<Registration> {
+        std::mem::take(&mut self.registered)
+    }
+
+    /// What was registered and is in no entry yet; nothing during replay, where the journal has it.
+    pub(super) fn take_unrecorded(&mut self) -> Vec<Registration> {
+        if self.log.is_live() { self.take_registered() } else { Vec::new() }
+    }
+
+    /// Scope and length of a timer that has not fired.
+    pub(super) fn open_timer(&self, ticket: Ticket) -> Option<(Scope, u64)> {
+        match self.tickets.get(ticket.0 as usize)? {
+            Open::Timer { length_ms, .. } if self.log.result(ticket).is_none() => Some((self.scope, *length_ms)),
+            Open::Timer { .. } | Open::Call | Open::Mistake(_) | Open::Canceled | Open::Taken => None,
+        }
+    }
+
+    /// A branch by the guest's number: 1, 2, ... in `run`. A handler knows its own branch by that number (slot 0
+    /// here) and those it opens by numbers from [`CHILD_NUMBERS`] on.
+    fn branch_index(&self, number: u32) -> Option<usize> {
+        let index = match self.scope {
+            None => number.checked_sub(1)?,
+            Some(_) if number == self.base.number() => 0,
+            Some(_) => number.checked_sub(CHILD_NUMBERS).filter(|index| *index > 0)?,
+        } as usize;
+        (index < self.branches.len()).then_some(index)
+    }
+
+    fn open(&mut self, open: Open) -> Ticket {
+        let ticket = Ticket(u32::try_from(self.tickets.len()).expect("open tickets are limited"));
+        self.tickets.push(open);
+        self.open_tickets += 1;
+        ticket
+    }
+
+    /// When the ticket's result came, in journal order; none if it has none.
+    fn ready_at(&self, ticket: Ticket) -> Result<Option<u32>, GuestError> {
+        match self.tickets.get(ticket.0 as usize) {
+            Some(Open::Mistake(_) | Open::Canceled) => Ok(Some(0)),
+            Some(Open::Call | Open::Timer { .. }) => Ok(self.log.result(ticket).map(|r| r.seq.0)),
+            Some(Open::Taken) => Err(GuestError::Misuse(format!("ticket {ticket} was taken already"))),
+            None => Err(GuestError::Misuse(format!("ticket {ticket} does not exist"))),
+        }
+    }
+}
+
+impl Execution {
+    fn guest(&mut self) -> &mut GuestRun {
+        self.guest.as_mut().expect("the host enters a scope before it runs the guest")
+    }
+
+    /// `new-branch`.
+    ///
+    /// # Errors
+    /// [`GuestError::Limit`].
+    pub fn new_branch(&mut self) -> Result<u32, GuestError> {
+        let most = self.limits.branches;
+        let guest = self.guest();
+        let number = u32::try_from(guest.branches.len()).unwrap_or(u32::MAX);
+        if number >= most {
+            return Err(GuestError::Limit(format!("more than {most} branches (setting `limits.branches`)")));
+        }
+        if guest.scope.is_some() {
+            guest.branches.push(Branch::new(guest.base.child(number)));
+            Ok(CHILD_NUMBERS + number)
+        } else {
+            guest.branches.push(Branch::new(BranchId::of_run(number + 1)));
+            Ok(number + 1)
+        }
+    }
+
+    /// `set-options`. The error is the guest's to handle.
+    ///
+    /// # Errors
+    /// What is wrong with the branch or the options.
+    pub fn set_options(&mut self, branch: u32, json: &str) -> Result<(), String> {
+        let guest = self.guest();
+        let index = guest.branch_index(branch).ok_or_else(|| unknown_branch(branch))?;
+        let branch = &mut guest.branches[index];
+        branch.options.merge_json(json).map_err(|e| e.to_string())?;
+        branch.recorded_options = branch.options.to_recorded();
+        Ok(())
+    }
+
+    /// `on-commit`, `on-rollback` and their handler forms.
+    ///
+    /// # Errors
+    /// Unknown branch, or called from a handler; the error is the guest's to handle.
+    pub fn register(&mut self, op: Op, branch: u32, undo: GuestUndo) -> Result<(), String> {
+        let guest = self.guest();
+        if guest.scope.is_some() {
+            return Err("nothing can be registered in `handle`: phase two is already decided".into());
+        }
+        let (id, options) = if op == Op::Finish {
+            (BranchId::WHOLE, String::new())
+        } else {
+            let index = guest.branch_index(branch).ok_or_else(|| unknown_branch(branch))?;
+            (guest.branches[index].id, guest.branches[index].recorded_options.clone())
+        };
+        let undo = match undo {
+            GuestUndo::Operation(operation) => Undo::Operation { operation, options },
+            GuestUndo::Handler { name, payload } => Undo::Handler { name, payload },
+        };
+        guest.registered.push(Registration { op, branch: id, undo });
+        Ok(())
+    }
+
+    /// `submit`. Mistakes become the ticket's result.
+    ///
+    /// # Errors
+    /// [`GuestError`]: diverged, or a limit.
+    pub fn submit(&mut self, branch: u32, operation: Operation) -> Result<Ticket, GuestError> {
+        let limits = self.limits;
+        let guest = self.guest.as_mut().expect("the host enters a scope before it runs the guest");
+        if guest.open_tickets >= limits.open_tickets {
+            let most = limits.open_tickets;
+            return Err(GuestError::Limit(format!("more than {most} open tickets (setting `limits.open_tickets`)")));
+        }
+        if operation.payload_bytes() > limits.payload_bytes {
+            let (has, most) = (operation.payload_bytes(), limits.payload_bytes);
+            return Err(GuestError::Limit(format!(
+                "{operation}: {has} bytes of payload, {most} are allowed (setting `limits.payload_bytes`)"
+            )));
+        }
+        let Some(index) = guest.branch_index(branch) else {
+            return Ok(guest.open(Open::Mistake(unknown_branch(branch))));
+        };
+        let slot = &mut guest.branches[index];
+        if slot.has_action {
+            let text = format!("branch {} has its operation already; open another one with `new-branch`", slot.id);
+            return Ok(guest.open(Open::Mistake(text)));
+        }
+        slot.has_action = true;
+        let (id, options) = (slot.id, slot.recorded_options.clone());
+        let registered = guest.take_registered();
+        let ticket = guest.open(Open::Call);
+        let scope = guest.scope;
+        let entry = Entry::Intended { scope, ticket, branch: id, operation, options, registered };
+        if self.ask(&entry)? {
+            let Entry::Intended { operation, options, registered, .. } = entry else {
+                unreachable!("made above");
+            };
+            self.registrations.extend(registered);
+            self.branch_of.insert((scope, ticket), id);
+            let since = self.clock;
+            self.in_flight.insert((scope, ticket), InFlight { branch: id, operation, options, since });
+        }
+        if (self.phase == Phase::Running || scope.is_some())
+            && let Some(intent) = self.in_flight.get(&(scope, ticket))
+        {
+            let send = self.send_of(scope, ticket, intent);
+            self.effects.push(Effect::Send(Box::new(send)));
+        }
+        Ok(ticket)
+    }
+
+    /// Compares what the guest asks with the journal; new requests are recorded. True if it is new.
+    fn ask(&mut self, entry: &Entry) -> Result<bool, GuestError> {
+        let guest = self.guest.as_mut().expect("the host enters a scope before it runs the guest");
+        let encoded = entry.encode_into(std::mem::take(&mut guest.scratch));
+        let replays = guest.log.replays(entry, &encoded);
+        guest.scratch = encoded;
+        if replays? {
+            return Ok(false);
+        }
+        self.check_size()?;
+        let record = self.record(entry);
+        self.guest().log.asked_live(record);
+        Ok(true)
+    }
+
+    fn check_size(&self) -> Result<(), GuestError> {
+        let limits = &self.limits;
+        if self.next_seq.0 >= limits.journal_entries {
+            let most = limits.journal_entries;
+            return Err(GuestError::Limit(format!(
+                "the journal has {most} entries, no more are allowed (setting `limits.journal_entries`)"
+            )));
+        }
+        if self.journal_bytes >= limits.journal_bytes {
+            let most = limits.journal_bytes;
+            return Err(GuestError::Limit(format!(
+                "the journal has reached {most} bytes, no more are allowed (setting `limits.journal_bytes`)"
+            )));
+        }
+        Ok(())
+    }
+
+    /// `timer`, and the first half of `sleep`.
+    ///
+    /// # Errors
+    /// [`GuestError`]: diverged, or a limit.
+    pub fn timer(&mut self, length_ms: u64) -> Result<Ticket, GuestError> {
+        let most = self.limits.open_tickets;
+        let guest = self.guest();
+        if guest.open_tickets >= most {
+            return Err(GuestError::Limit(format!("more than {most} open tickets (setting `limits.open_tickets`)")));
+        }
+        let due = guest.observed.plus_ms(length_ms);
+        let ticket = guest.open(Open::Timer { due, length_ms });
+        match guest.log.result(ticket) {
+            None => self.effects.push(Effect::Arm { ticket, due }),
+            Some(recorded) if recorded.result == Some(TicketResult::Timer { length_ms }) => {}
+            Some(recorded) => {
+                return Err(Divergence {
+                    seq: recorded.seq,
+                    recorded: describe_result(recorded.result.as_ref()),
+                    asked: format!("timer {ticket} of {length_ms} ms"),
+                }
+                .into());
+            }
+        }
+        Ok(ticket)
+    }
+
+    /// `wait-any`: the index of the earliest ticket that has a result; none if the guest must wait.
+    ///
+    /// # Errors
+    /// [`GuestError`]: misuse, or the guest stands still where the journal goes on.
+    pub fn wait_any(&mut self, tickets: &[u32]) -> Result<Option<u32>, GuestError> {
+        if tickets.is_empty() {
+            return Err(GuestError::Misuse("wait-any on an empty list would never end".into()));
+        }
+        let guest = self.guest();
+        let mut first: Option<(u32, u32)> = None;
+        for (index, ticket) in (0u32..).zip(tickets) {
+            if let Some(seq) = guest.ready_at(Ticket(*ticket))?
+                && first.is_none_or(|(best, _)| seq < best)
+            {
+                first = Some((seq, index));
+            }
+        }
+        match first {
+            Some((_, index)) => {
+                guest.observe(Ticket(tickets[index as usize]));
+                Ok(Some(index))
+            }
+            None => self.must_wait(|| format!("a wait for tickets {tickets:?}")),
+        }
+    }
+
+    /// `wait-all`: whether all have results.
+    ///
+    /// # Errors
+    /// As [`Self::wait_any`].
+    pub fn wait_all(&mut self, tickets: &[u32]) -> Result<bool, GuestError> {
+        let guest = self.guest();
+        let mut all = true;
+        for ticket in tickets {
+            all &= guest.ready_at(Ticket(*ticket))?.is_some();
+        }
+        if !all {
+            self.must_wait::<()>(|| format!("a wait for all of the tickets {tickets:?}"))?;
+            return Ok(false);
+        }
+        for ticket in tickets {
+            guest.observe(Ticket(*ticket));
+        }
+        Ok(true)
+    }
+
+    /// `take`: the result, handed over; none if the guest must wait. A timer's is an empty success.
+    ///
+    /// # Errors
+    /// As [`Self::wait_any`].
+    pub fn take(&mut self, ticket: Ticket) -> Result<Option<CallResult>, GuestError> {
+        let guest = self.guest();
+        if guest.ready_at(ticket)?.is_none() {
+            return self.must_wait(|| format!("the result of ticket {ticket}"));
+        }
+        guest.observe(ticket);
+        guest.open_tickets = guest.open_tickets.saturating_sub(1);
+        let open = std::mem::replace(&mut guest.tickets[ticket.0 as usize], Open::Taken);
+        let result = match open {
+            Open::Mistake(text) => CallResult::Invalid(text),
+            Open::Canceled => CallResult::Canceled,
+            Open::Call | Open::Timer { .. } | Open::Taken => {
+                match guest.log.result_mut(ticket).and_then(|recorded| recorded.result.take()) {
+                    Some(TicketResult::Call(result)) => result,
+                    Some(TicketResult::Timer { .. }) => CallResult::Success { status: 0, body: Vec::new() },
+                    None => return Err(GuestError::Misuse(format!("ticket {ticket} was taken already"))),
+                }
+            }
+        };
+        Ok(Some(result))
+    }
+
+    /// The guest can only stand still where the journal ends.
+    fn must_wait<T>(&self, asked: impl FnOnce() -> String) -> Result<Option<T>, GuestError> {
+        match self.guest.as_ref().and_then(|guest| guest.log.next_asked()) {
+            None => Ok(None),
+            Some(next) => Err(Divergence { seq: next.seq, recorded: next.describe(), asked: asked() }.into()),
+        }
+    }
+
+    /// `cancel`.
+    ///
+    /// # Errors
+    /// [`GuestError`]: diverged, or the ticket does not exist. A taken ticket is left alone.
+    pub fn cancel(&mut self, ticket: Ticket) -> Result<(), GuestError> {
+        let guest = self.guest();
+        let scope = guest.scope;
+        let is_call = match guest.tickets.get(ticket.0 as usize) {
+            None => return Err(GuestError::Misuse(format!("ticket {ticket} does not exist"))),
+            Some(Open::Taken | Open::Canceled) => return Ok(()),
+            Some(Open::Mistake(_) | Open::Timer { .. }) => false,
+            Some(Open::Call) => true,
+        };
+        guest.tickets[ticket.0 as usize] = Open::Canceled;
+        if is_call {
+            // Recorded whether or not the result is there already: that depends on timing, the journal must not.
+            self.ask(&Entry::Canceled { scope, ticket })?;
+            self.in_flight.remove(&(scope, ticket));
+            self.effects.retain(|effect| !matches!(effect, Effect::Send(send) if send.scope == scope && send.ticket == ticket));
+            self.effects.push(Effect::Cancel { ticket });
+        } else {
+            self.effects.push(Effect::Disarm { ticket });
+        }
+        Ok(())
+    }
+
+    /// `now`: the time of the last result the guest has seen.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.guest.as_ref().map_or(self.started_at, |guest| guest.observed)
+    }
+
+    /// `bytes` of the random interface.
+    ///
+    /// # Errors
+    /// [`GuestError::Limit`]: more than 65,536.
+    pub fn random(&mut self, length: u32) -> Result<Vec<u8>, GuestError> {
+        if length > RANDOM_BYTES_MAX {
+            return Err(GuestError::Limit(format!("{length} random bytes in one call, at most {RANDOM_BYTES_MAX}")));
+        }
+        let mut bytes = vec![0; length as usize];
+        self.guest().random.fill_bytes(&mut bytes);
+        Ok(bytes)
+    }
+
+    /// `run` returned.
+    ///
+    /// # Errors
+    /// [`GuestError`]: diverged, or the output is over its limit.
+    pub fn returned(&mut self, result: RunResult) -> Result<(), GuestError> {
+        let bytes = match &result {
+            RunResult::Output(output) => output.len(),
+            RunResult::Failure { message, details } => message.len() + details.len(),
+        };
+        if bytes > self.limits.payload_bytes {
+            let most = self.limits.payload_bytes;
+            return Err(GuestError::Limit(format!(
+                "`run` returned {bytes} bytes, {most} are allowed (setting `limits.payload_bytes`)"
+            )));
+        }
+        let guest = self.guest.as_mut().expect("the host enters a scope before it runs the guest");
+        let registered = guest.take_registered();
+        let entry = Entry::Returned { result, registered };
+        let encoded = entry.encode_into(std::mem::take(&mut guest.scratch));
+        let replays = guest.log.replays(&entry, &encoded);
+        guest.scratch = encoded;
+        if replays? {
+            return Ok(());
+        }
+        let Entry::Returned { result, registered } = entry else {
+            unreachable!("made above");
+        };
+        self.decide(result, registered);
+        Ok(())
+    }
+
+    /// A handler returned ok: everything it had recorded must have been asked for again.
+    ///
+    /// # Errors
+    /// [`GuestError::Diverged`].
+    pub fn handler_returned(&mut self) -> Result<(), GuestError> {
+        self.must_wait::<()>(|| "return of the handler".into()).map(drop)
+    }
+}
+
+impl GuestRun {
+    fn observe(&mut self, ticket: Ticket) {
+        if matches!(self.tickets.get(ticket.0 as usize), Some(Open::Call | Open::Timer { .. }))
+            && let Some(recorded) = self.log.result(ticket)
+        {
+            self.observed = self.observed.max(recorded.at);
+        }
+        if let Some(Open::Timer { due, .. }) = self.tickets.get(ticket.0 as usize) {
+            self.observed = self.observed.max(*due);
+        }
+    }
+}
+
+/// What the guest registers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GuestUndo {
+    /// Data, performed by the runtime.
+    Operation(Operation),
+    /// Code, performed by the export `handle`.
+    Handler {
+        /// Which.
+        name: String,
+        /// Its argument.
+        payload: Vec<u8>,
+    },
+}
+
+fn unknown_branch(branch: u32) -> String {
+    format!("branch {branch} does not exist; use what `new-branch` returned")
+}
+
+fn describe_result(result: Option<&TicketResult>) -> String {
+    match result {
+        Some(TicketResult::Call(result)) => format!("a call that ended in {}", result.name()),
+        Some(TicketResult::Timer { length_ms }) => format!("a timer of {length_ms} ms"),
+        None => "a result taken already".into(),
+    }
+}

@@ -1,0 +1,29 @@
+//! The engine: what an execution has done, what it may do next, and nothing else.
+//!
+//! Values and functions only. There is no I/O here, no clock and no randomness of the machine's: time and results come
+//! in as arguments, and what must be done goes out as [`Effect`]s. The coordinator performs them; the guest host asks
+//! an [`Execution`] what each import answers.
+
+mod entry;
+mod execution;
+mod ids;
+mod operation;
+mod options;
+mod outcome;
+mod phase;
+mod replay;
+mod retry;
+mod view;
+
+pub use entry::{
+    ActionResult, CallResult, Entry, EntryError, EntryRecord, Fingerprint, OnTrap, Registration, RunResult, Undo,
+};
+pub use execution::{Effect, Execution, GuestError, GuestLimits, GuestUndo, HistoryError, Scope, Send, Step};
+pub use ids::{BranchId, Digest, Gid, InvalidId, Seq, Ticket, Timestamp, WorkflowName};
+pub use operation::{Op, Operation, SqlOperation, SqlValue, Statement};
+pub use options::{BranchOptions, InvalidOptions, OutcomeMap, RetryPolicy};
+pub use outcome::{Answer, Outcome};
+pub use phase::{Phase, PhaseError, PhaseEvent};
+pub use replay::{Divergence, seed_of};
+pub use retry::{Attempts, Verdict, retry_decision};
+pub use view::{BranchView, ExecutionView, OpState, OpView};

@@ -1,0 +1,125 @@
+//! What can be done outside the guest, as data.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One thing done outside the guest. Variants are only ever appended: journals hold them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Operation {
+    /// An HTTP request.
+    Http {
+        /// Method, upper case.
+        method: String,
+        /// `participant/path` or a whole URL.
+        target: String,
+        /// Request body.
+        body: Vec<u8>,
+    },
+    /// A unary gRPC call.
+    Grpc {
+        /// Participant or `http(s)://host:port`.
+        target: String,
+        /// `package.Service/Method`.
+        method: String,
+        /// Encoded request message.
+        message: Vec<u8>,
+    },
+    /// Statements in one local transaction with a barrier row.
+    Sql(SqlOperation),
+    /// The same statements as an XA branch.
+    Xa(SqlOperation),
+}
+
+impl Operation {
+    /// Bytes of payload, for limits.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        match self {
+            Self::Http { target, body, .. } => target.len() + body.len(),
+            Self::Grpc { target, method, message } => target.len() + method.len() + message.len(),
+            Self::Sql(sql) | Self::Xa(sql) => sql.statements.iter().map(|s| s.sql.len() + s.parameters.len() * 16).sum(),
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http { method, target, .. } => write!(f, "{method} {target}"),
+            Self::Grpc { target, method, .. } => write!(f, "gRPC {target}/{}", method.trim_start_matches('/')),
+            Self::Sql(sql) => write!(f, "SQL {} ({} statements)", sql.database, sql.statements.len()),
+            Self::Xa(sql) => write!(f, "XA {} ({} statements)", sql.database, sql.statements.len()),
+        }
+    }
+}
+
+/// Statements for one configured database.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SqlOperation {
+    /// Name of the database in the configuration.
+    pub database: String,
+    /// In order; all or none.
+    pub statements: Vec<Statement>,
+}
+
+/// One SQL statement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Statement {
+    /// Text with placeholders.
+    pub sql: String,
+    /// Values for the placeholders, in order.
+    pub parameters: Vec<SqlValue>,
+    /// Number of affected rows without which it is a business failure.
+    pub affected: Option<u32>,
+}
+
+/// A SQL value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum SqlValue {
+    /// SQL NULL.
+    Null,
+    /// A truth value.
+    Boolean(bool),
+    /// A 64-bit integer.
+    Integer(i64),
+    /// A double.
+    Real(f64),
+    /// Text.
+    Text(String),
+    /// Raw bytes.
+    Bytes(Vec<u8>),
+}
+
+/// Which part of a branch an operation is; sent to participants under these names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Op {
+    /// Phase one.
+    Action,
+    /// Phase two after success.
+    Commit,
+    /// Phase two after failure.
+    Rollback,
+    /// The notification when all is done.
+    Finish,
+}
+
+impl Op {
+    /// The name on the wire: `action`, `commit`, `rollback`, `finish`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Action => "action",
+            Self::Commit => "commit",
+            Self::Rollback => "rollback",
+            Self::Finish => "finish",
+        }
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,195 @@
+//! Options of a branch: how long, how often, and what an answer means.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::outcome::Outcome;
+
+/// How attempts that ended unknown are repeated. Unset fields take the runtime's defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetryPolicy {
+    /// Pause after the first attempt, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial_ms: Option<u32>,
+    /// Growth of the pause, 1.0 or more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub factor: Option<f32>,
+    /// Longest pause, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_ms: Option<u32>,
+    /// Attempts in all; none means without limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+}
+
+/// What answers of a service with other conventions mean.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OutcomeMap {
+    /// `"404"` or `"500-599"` to an outcome; the narrowest range wins.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub http: BTreeMap<String, Outcome>,
+    /// `"NOT_FOUND"` and so on to an outcome.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub grpc: BTreeMap<String, Outcome>,
+    /// Whether a body `{"dtm_result": "FAILURE"}` counts; on unless set to false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dtm_result: Option<bool>,
+}
+
+/// Options of a branch. All unset is the runtime's defaults.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BranchOptions {
+    /// Longest time of one attempt, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u32>,
+    /// Longest time of all attempts together, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline_ms: Option<u32>,
+    /// How to repeat.
+    #[serde(skip_serializing_if = "RetryPolicy::is_unset")]
+    pub retry: RetryPolicy,
+    /// Pause after an "ongoing" answer, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ongoing_ms: Option<u32>,
+    /// Headers or metadata to send.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// What answers mean.
+    #[serde(skip_serializing_if = "OutcomeMap::is_unset")]
+    pub outcome_map: OutcomeMap,
+    /// Sent as `idempotency-key`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    /// Whether a branch whose action was refused is rolled back too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compensate_failed: Option<bool>,
+}
+
+impl RetryPolicy {
+    fn is_unset(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl OutcomeMap {
+    fn is_unset(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Options that can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("branch options: {0}")]
+pub struct InvalidOptions(String);
+
+impl BranchOptions {
+    /// Lays the options of a JSON object over these; what it does not name stays.
+    ///
+    /// # Errors
+    /// [`InvalidOptions`]: no JSON object, an unknown name or a value out of range; the text says which.
+    pub fn merge_json(&mut self, json: &str) -> Result<(), InvalidOptions> {
+        let wrong = |e: serde_json::Error| InvalidOptions(e.to_string());
+        let new: Self = serde_json::from_str(json).map_err(wrong)?;
+        new.check()?;
+        let Self { timeout_ms, deadline_ms, retry, ongoing_ms, headers, outcome_map, idempotency_key, compensate_failed } =
+            new;
+        self.timeout_ms = timeout_ms.or(self.timeout_ms);
+        self.deadline_ms = deadline_ms.or(self.deadline_ms);
+        self.retry = RetryPolicy {
+            initial_ms: retry.initial_ms.or(self.retry.initial_ms),
+            factor: retry.factor.or(self.retry.factor),
+            max_ms: retry.max_ms.or(self.retry.max_ms),
+            attempts: retry.attempts.or(self.retry.attempts),
+        };
+        self.ongoing_ms = ongoing_ms.or(self.ongoing_ms);
+        self.headers.extend(headers);
+        self.outcome_map.http.extend(outcome_map.http);
+        self.outcome_map.grpc.extend(outcome_map.grpc);
+        self.outcome_map.dtm_result = outcome_map.dtm_result.or(self.outcome_map.dtm_result);
+        self.idempotency_key = idempotency_key.or(self.idempotency_key.take());
+        self.compensate_failed = compensate_failed.or(self.compensate_failed);
+        Ok(())
+    }
+
+    /// The options as they are recorded: JSON, empty if nothing is set.
+    #[must_use]
+    pub fn to_recorded(&self) -> String {
+        if *self == Self::default() {
+            return String::new();
+        }
+        serde_json::to_string(self).expect("options are plain data with text keys")
+    }
+
+    /// Reads what [`Self::to_recorded`] wrote, at any version.
+    ///
+    /// # Errors
+    /// [`InvalidOptions`]: the text is damaged or written by a newer version.
+    pub fn from_recorded(text: &str) -> Result<Self, InvalidOptions> {
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
+        serde_json::from_str(text).map_err(|e| InvalidOptions(e.to_string()))
+    }
+
+    fn check(&self) -> Result<(), InvalidOptions> {
+        let err = |text: String| Err(InvalidOptions(text));
+        if self.retry.attempts == Some(0) {
+            return err("retry.attempts is 0; use 1 or more".into());
+        }
+        if self.retry.factor.is_some_and(|f| !(1.0..=100.0).contains(&f)) {
+            return err("retry.factor is out of range; use 1 to 100".into());
+        }
+        if self.timeout_ms == Some(0) || self.deadline_ms == Some(0) {
+            return err("timeout_ms and deadline_ms are 1 or more".into());
+        }
+        for range in self.outcome_map.http.keys() {
+            if status_range(range).is_none() {
+                return err(format!("outcome_map.http: {range:?} is no status; use \"404\" or \"500-599\""));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `"404"` or `"500-599"` as first and last status.
+pub(crate) fn status_range(text: &str) -> Option<(u16, u16)> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+    (100..=999).contains(&first).then_some(())?;
+    (first <= last && last <= 999).then_some((first, last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_options_change_only_what_they_name() {
+        let mut options = BranchOptions::default();
+        options.merge_json(r#"{"timeout_ms": 5, "retry": {"attempts": 3}, "headers": {"a": "1"}}"#).expect("valid");
+        options.merge_json(r#"{"retry": {"initial_ms": 9}, "headers": {"b": "2"}}"#).expect("valid");
+        assert_eq!(options.timeout_ms, Some(5));
+        assert_eq!(options.retry, RetryPolicy { initial_ms: Some(9), attempts: Some(3), ..RetryPolicy::default() });
+        assert_eq!(options.headers.len(), 2);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (json, want) in [
+            ("[]", "expected"),
+            (r#"{"timeout": 1}"#, "unknown field `timeout`"),
+            (r#"{"retry": {"attempts": 0}}"#, "retry.attempts"),
+            (r#"{"retry": {"factor": 0.5}}"#, "retry.factor"),
+            (r#"{"outcome_map": {"http": {"4xx": "failure"}}}"#, "4xx"),
+            (r#"{"outcome_map": {"http": {"404": "maybe"}}}"#, "maybe"),
+        ] {
+            let error = BranchOptions::default().merge_json(json).expect_err(json).to_string();
+            assert!(error.contains(want) || want == "expected", "{json}: {error}");
+        }
+    }
+}

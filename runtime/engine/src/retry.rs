@@ -1,0 +1,168 @@
+//! Whether to try again, and when.
+
+use crate::entry::CallResult;
+use crate::options::BranchOptions;
+use crate::outcome::{Answer, Outcome};
+use crate::{Op, Timestamp};
+
+/// Pause after the first unknown attempt where no policy says otherwise, milliseconds.
+const INITIAL_MS: u32 = 500;
+/// Growth of the pause.
+const FACTOR: f32 = 2.0;
+/// Longest pause, milliseconds.
+const MAX_MS: u32 = 60_000;
+/// Pause after an "ongoing" answer, milliseconds.
+const ONGOING_MS: u32 = 1_000;
+
+/// What is known of the attempts of one operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempts {
+    /// Attempts made, the last one included; 1 or more.
+    pub made: u32,
+    /// How many of them ended unknown; these grow the pause.
+    pub unknown: u32,
+    /// When the operation was intended.
+    pub since: Timestamp,
+}
+
+/// What follows an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Record this result.
+    Done(CallResult),
+    /// Try again after a pause.
+    Again {
+        /// The pause, milliseconds.
+        pause_ms: u64,
+    },
+}
+
+/// Decides what follows an attempt of `op` that was answered with `answer`.
+///
+/// `jitter`: 0.0 to 1.0, takes up to a quarter off the pause; `now`: when the answer came. Phase two (`commit`,
+/// `rollback`, `finish`) is repeated for ever, a refusal included; policy limits and the deadline are for actions.
+#[must_use]
+pub fn retry_decision(
+    op: Op,
+    options: &BranchOptions,
+    attempts: Attempts,
+    answer: Answer,
+    now: Timestamp,
+    jitter: f64,
+) -> Verdict {
+    let outcome = answer.outcome(&options.outcome_map);
+    let limited = op == Op::Action;
+    if let Answer::Invalid(text) = &answer
+        && limited
+    {
+        return Verdict::Done(CallResult::Invalid(text.clone()));
+    }
+    match outcome {
+        Outcome::Success => return Verdict::Done(CallResult::Success { status: answer.status(), body: body(answer) }),
+        Outcome::Failure if limited => {
+            return Verdict::Done(CallResult::Failure { status: answer.status(), body: body(answer) });
+        }
+        Outcome::Failure | Outcome::Ongoing | Outcome::Unknown => {}
+    }
+    let pause_ms = match outcome {
+        Outcome::Ongoing => u64::from(options.ongoing_ms.unwrap_or(ONGOING_MS)),
+        Outcome::Success | Outcome::Failure | Outcome::Unknown => backoff_ms(options, attempts.unknown, jitter),
+    };
+    if limited {
+        if options.retry.attempts.is_some_and(|most| attempts.made >= most) {
+            return Verdict::Done(CallResult::Exhausted { attempts: attempts.made, error: answer.summary() });
+        }
+        if let Some(deadline_ms) = options.deadline_ms {
+            let due = attempts.since.plus_ms(u64::from(deadline_ms));
+            if now.plus_ms(pause_ms) >= due {
+                return Verdict::Done(CallResult::Deadline { attempts: attempts.made, error: answer.summary() });
+            }
+        }
+    }
+    Verdict::Again { pause_ms }
+}
+
+fn body(answer: Answer) -> Vec<u8> {
+    match answer {
+        Answer::Http { body, .. } | Answer::Grpc { body, .. } => body,
+        Answer::Lost(_) | Answer::Invalid(_) => Vec::new(),
+    }
+}
+
+fn backoff_ms(options: &BranchOptions, unknown: u32, jitter: f64) -> u64 {
+    let retry = &options.retry;
+    let initial = f64::from(retry.initial_ms.unwrap_or(INITIAL_MS));
+    let factor = f64::from(retry.factor.unwrap_or(FACTOR));
+    let exponent = i32::try_from(unknown.saturating_sub(1).min(1_000)).unwrap_or(1_000);
+    let pause = (initial * factor.powi(exponent)).min(f64::from(retry.max_ms.unwrap_or(MAX_MS)));
+    (pause * (1.0 - 0.25 * jitter.clamp(0.0, 1.0))) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(json: &str) -> BranchOptions {
+        let mut options = BranchOptions::default();
+        options.merge_json(json).expect("valid");
+        options
+    }
+
+    fn decide(op: Op, options: &BranchOptions, made: u32, answer: Answer) -> Verdict {
+        let attempts = Attempts { made, unknown: made, since: Timestamp(1_000) };
+        retry_decision(op, options, attempts, answer, Timestamp(1_100), 0.0)
+    }
+
+    fn http(status: u16) -> Answer {
+        Answer::Http { status, body: b"x".to_vec() }
+    }
+
+    #[test]
+    fn decisions_follow_the_table() {
+        let plain = options("{}");
+        let three = options(r#"{"retry": {"attempts": 3, "initial_ms": 10, "max_ms": 15}}"#);
+        let deadline = options(r#"{"deadline_ms": 150, "retry": {"initial_ms": 100}}"#);
+        let again = |pause_ms| Verdict::Again { pause_ms };
+        for (op, options, made, answer, want) in [
+            (Op::Action, &plain, 1, http(200), Verdict::Done(CallResult::Success { status: 200, body: b"x".to_vec() })),
+            (Op::Action, &plain, 1, http(409), Verdict::Done(CallResult::Failure { status: 409, body: b"x".to_vec() })),
+            (Op::Rollback, &plain, 1, http(409), again(500)),
+            (Op::Action, &plain, 3, http(500), again(2_000)),
+            (Op::Action, &plain, 99, http(500), again(60_000)),
+            (Op::Action, &plain, 7, http(425), again(1_000)),
+            (Op::Action, &three, 2, http(500), again(15)),
+            (
+                Op::Action,
+                &three,
+                3,
+                http(500),
+                Verdict::Done(CallResult::Exhausted { attempts: 3, error: "HTTP 500 x".into() }),
+            ),
+            (Op::Commit, &three, 3, http(500), again(15)),
+            (
+                Op::Action,
+                &deadline,
+                1,
+                http(500),
+                Verdict::Done(CallResult::Deadline { attempts: 1, error: "HTTP 500 x".into() }),
+            ),
+            (
+                Op::Action,
+                &plain,
+                1,
+                Answer::Invalid("no participant".into()),
+                Verdict::Done(CallResult::Invalid("no participant".into())),
+            ),
+            (Op::Rollback, &plain, 1, Answer::Invalid("no participant".into()), again(500)),
+        ] {
+            assert_eq!(decide(op, options, made, answer.clone()), want, "{op} {made} {answer:?}");
+        }
+    }
+
+    #[test]
+    fn jitter_only_shortens() {
+        let plain = options("{}");
+        assert_eq!(backoff_ms(&plain, 1, 1.0), 375);
+        assert_eq!(backoff_ms(&plain, 1, 0.0), 500);
+    }
+}
