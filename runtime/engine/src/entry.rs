@@ -217,6 +217,23 @@ pub enum RunResult {
     },
 }
 
+impl RunResult {
+    /// As the row of an execution stores it: a version byte and the value.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_extend(self, vec![VERSION]).expect("a result is plain data")
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote; none if it is damaged or newer.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        match bytes.split_first() {
+            Some((&VERSION, bytes)) => postcard::from_bytes(bytes).ok(),
+            Some(_) | None => None,
+        }
+    }
+}
+
 /// A hash of a stored entry; for what the guest asked, it tells whether a replay asks the same.
 pub type Fingerprint = u64;
 

@@ -130,6 +130,8 @@ pub enum Effect {
     },
     /// Make no further attempt; nobody waits for the result any more.
     Cancel {
+        /// Who asked for it.
+        scope: Scope,
         /// The guest's ticket.
         ticket: Ticket,
     },
@@ -512,6 +514,19 @@ impl Execution {
     /// Takes what must be done. Empty while the guest is being replayed: it might still diverge.
     pub fn take_effects(&mut self) -> Vec<Effect> {
         if self.is_live() { std::mem::take(&mut self.effects) } else { Vec::new() }
+    }
+
+    /// Whether there is anything to take from outbox or effects.
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        !self.outbox.is_empty() || (self.is_live() && !self.effects.is_empty())
+    }
+
+    /// Whether something still to do needs the instance that ran `run`.
+    #[must_use]
+    pub fn has_closures(&self) -> bool {
+        use crate::entry::Undo;
+        self.registrations.iter().any(|r| matches!(&r.undo, Undo::Handler { name, .. } if name.starts_with('#')))
     }
 
     /// Whether everything recorded has been replayed.

@@ -394,7 +394,7 @@ impl Execution {
             self.ask(&Entry::Canceled { scope, ticket })?;
             self.in_flight.remove(&(scope, ticket));
             self.effects.retain(|effect| !matches!(effect, Effect::Send(send) if send.scope == scope && send.ticket == ticket));
-            self.effects.push(Effect::Cancel { ticket });
+            self.effects.push(Effect::Cancel { scope, ticket });
         } else {
             self.effects.push(Effect::Disarm { ticket });
         }

@@ -1,0 +1,65 @@
+//! What a trigger asks for and what it is told.
+
+use reprise_engine::{Gid, OnTrap, WorkflowName};
+use thiserror::Error;
+
+/// A request to run a workflow.
+#[derive(Debug, Clone)]
+pub struct Trigger {
+    /// The idempotency key.
+    pub gid: Gid,
+    /// Which workflow.
+    pub workflow: WorkflowName,
+    /// Its input.
+    pub input: Vec<u8>,
+    /// What a trap leads to.
+    pub on_trap: OnTrap,
+}
+
+/// What became of a trigger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Triggered {
+    /// It is new, and durable.
+    Admitted,
+    /// The same gid, workflow and input were triggered before.
+    Known,
+}
+
+/// Why a trigger is refused.
+#[derive(Debug, Clone, Error)]
+pub enum TriggerError {
+    /// No such workflow.
+    #[error("workflow `{0}` is not deployed; upload it with PUT /v1/workflows/{0}")]
+    UnknownWorkflow(WorkflowName),
+    /// The gid is in use for something else.
+    #[error("gid `{gid}` is in use: {differs}")]
+    Mismatch {
+        /// The gid.
+        gid: Gid,
+        /// What differs.
+        differs: String,
+    },
+    /// The input is too large.
+    #[error("the input has {bytes} bytes, {most} are allowed (setting `limits.input_bytes`)")]
+    InputTooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The bound.
+        most: usize,
+    },
+    /// Too many executions are in memory.
+    #[error("{most} executions are active, no more are admitted now (setting `limits.active`); try again")]
+    Busy {
+        /// The bound.
+        most: usize,
+    },
+    /// The process is stopping.
+    #[error("this node is shutting down; try again")]
+    ShuttingDown,
+    /// The store does not answer or does not take writes.
+    #[error("{0}; the execution may or may not be admitted: repeat the trigger with the same gid")]
+    Unavailable(String),
+    /// The component can't be loaded.
+    #[error("the component of the workflow can't be loaded: {0}")]
+    Component(String),
+}

@@ -1,0 +1,38 @@
+//! Settings of the coordinator.
+
+use std::time::Duration;
+
+use reprise_engine::GuestLimits;
+
+/// Settings of the coordinator.
+#[derive(Debug, Clone)]
+pub struct CoordinatorConfig {
+    /// Executions in memory at one time. Beyond it triggers are refused (503) and wake-ups wait.
+    pub active_max: usize,
+    /// Guest instances at one time; must not exceed the host's pool.
+    pub instances: usize,
+    /// How long an execution waits in memory before its instance is dropped, and before it is parked.
+    pub idle: Duration,
+    /// Bounds on guests.
+    pub limits: GuestLimits,
+    /// Bytes of an input.
+    pub input_bytes_max: usize,
+    /// How often a guest that trapped is run again before it is quarantined.
+    pub trap_retries: u32,
+    /// Attempts of one phase-two operation after which it counts as stuck and is reported.
+    pub stuck_attempts: u32,
+}
+
+impl Default for CoordinatorConfig {
+    fn default() -> Self {
+        Self {
+            active_max: 20_000,
+            instances: 1_000,
+            idle: Duration::from_secs(2),
+            limits: GuestLimits::default(),
+            input_bytes_max: 4 << 20,
+            trap_retries: 3,
+            stuck_attempts: 10,
+        }
+    }
+}

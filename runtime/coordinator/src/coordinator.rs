@@ -1,0 +1,319 @@
+//! The handle that faces hold: trigger, wait, look, stop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry as Slot;
+use reprise_engine::{Digest, Execution, Gid, Timestamp, WorkflowName};
+use reprise_host::{Host, Program};
+use reprise_outbound::Outbound;
+use reprise_store::{Activity, Deployment, ExecutionRow, InputHash, Store, StoreError, Write};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admission::{Trigger, TriggerError, Triggered};
+use crate::calls::CallBoard;
+use crate::clock::now;
+use crate::config::CoordinatorConfig;
+use crate::driver::{Driver, Origin};
+use crate::events::{Event, Events};
+use crate::journal_writer::{JournalWriter, Patience};
+use crate::note::Note;
+use crate::wake::Waker;
+
+/// Rows taken up at one time, at start and when they are due.
+pub(crate) const TAKE_UP_MAX: u32 = 200;
+
+/// Owns the executions of this process. Cheap to clone.
+#[derive(Clone)]
+pub struct Coordinator {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What every driver uses.
+pub(crate) struct Shared {
+    pub(crate) config: CoordinatorConfig,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) host: Host,
+    pub(crate) outbound: Outbound,
+    pub(crate) writer: JournalWriter,
+    pub(crate) events: Events,
+    pub(crate) live: DashMap<Gid, Arc<Live>>,
+    pub(crate) deployments: DashMap<WorkflowName, Deployment>,
+    pub(crate) active: Arc<Semaphore>,
+    pub(crate) instances: Arc<Semaphore>,
+    pub(crate) waker: Waker,
+    pub(crate) stop: CancellationToken,
+    drivers: TaskTracker,
+    admits: AtomicBool,
+}
+
+/// An execution that is in memory.
+pub(crate) struct Live {
+    pub(crate) workflow: WorkflowName,
+    pub(crate) input_hash: InputHash,
+    pub(crate) admission: watch::Sender<Admission>,
+    pub(crate) board: CallBoard,
+}
+
+/// How the admission of an execution stands.
+#[derive(Debug, Clone)]
+pub(crate) enum Admission {
+    /// Its first write is on its way.
+    Pending,
+    /// It is durable.
+    Admitted,
+    /// It existed before.
+    Exists,
+    /// It could not be written.
+    Refused(String),
+}
+
+impl Coordinator {
+    /// Starts: takes up everything unfinished that the store holds, and wakes what is parked when it is due.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the store does not answer.
+    pub async fn start(
+        config: CoordinatorConfig,
+        store: Arc<dyn Store>,
+        host: Host,
+        outbound: Outbound,
+    ) -> Result<Self, StoreError> {
+        store.ping().await?;
+        let writer = JournalWriter::start(store.clone()).0;
+        let shared = Arc::new(Shared {
+            active: Arc::new(Semaphore::new(config.active_max)),
+            instances: Arc::new(Semaphore::new(config.instances)),
+            config,
+            store,
+            host,
+            outbound,
+            writer,
+            events: Events::new(),
+            live: DashMap::new(),
+            deployments: DashMap::new(),
+            waker: Waker::new(),
+            stop: CancellationToken::new(),
+            drivers: TaskTracker::new(),
+            admits: AtomicBool::new(true),
+        });
+        let coordinator = Self { shared };
+        coordinator.shared.drivers.spawn(crate::wake::take_up_left_behind(coordinator.clone()));
+        coordinator.shared.drivers.spawn(crate::wake::wake_when_due(coordinator.clone()));
+        Ok(coordinator)
+    }
+
+    /// Stops: admits nothing more, lets attempts under way end, makes everything durable. What is unfinished goes on
+    /// at the next start.
+    pub async fn shutdown(&self) {
+        self.shared.admits.store(false, Ordering::SeqCst);
+        self.shared.stop.cancel();
+        self.shared.drivers.close();
+        // Each driver waits for its own writes, so the writer has nothing left when they have ended.
+        self.shared.drivers.wait().await;
+    }
+
+    /// Triggers an execution. Returns when it is durable.
+    ///
+    /// # Errors
+    /// [`TriggerError`].
+    pub async fn trigger(&self, trigger: Trigger) -> Result<Triggered, TriggerError> {
+        let shared = &self.shared;
+        if !shared.admits.load(Ordering::Relaxed) {
+            return Err(TriggerError::ShuttingDown);
+        }
+        let (bytes, most) = (trigger.input.len(), shared.config.input_bytes_max);
+        if bytes > most {
+            return Err(TriggerError::InputTooLarge { bytes, most });
+        }
+        let input_hash: InputHash = Sha256::digest(&trigger.input).into();
+        let running = shared.live.get(&trigger.gid).map(|live| live.value().clone());
+        if let Some(live) = running {
+            return self.attach(&trigger, input_hash, &live).await;
+        }
+        let deployment = self.newest(&trigger.workflow).await?;
+        let program = self.program(deployment.digest).await.map_err(TriggerError::Component)?;
+        let Ok(permit) = shared.active.clone().try_acquire_owned() else {
+            return Err(TriggerError::Busy { most: shared.config.active_max });
+        };
+        let live = Arc::new(Live::new(trigger.workflow.clone(), input_hash, Admission::Pending));
+        let other = match shared.live.entry(trigger.gid.clone()) {
+            Slot::Occupied(other) => Some(other.get().clone()),
+            Slot::Vacant(slot) => {
+                slot.insert(live.clone());
+                None
+            }
+        };
+        if let Some(other) = other {
+            drop(permit);
+            return self.attach(&trigger, input_hash, &other).await;
+        }
+        let Trigger { gid, workflow, input, on_trap } = trigger.clone();
+        let limits = shared.config.limits;
+        let execution = Execution::start(gid.clone(), workflow, deployment.digest, input, on_trap, limits, now());
+        let origin = Origin::Trigger { execution: Box::new(execution), program };
+        let driver = Driver::new(shared.clone(), gid, live.clone(), origin);
+        self.spawn(driver, permit);
+        self.admitted(&trigger, input_hash, &live).await.map(|()| Triggered::Admitted).or_else(|e| e)
+    }
+
+    /// Joins an execution that is in memory already.
+    async fn attach(&self, trigger: &Trigger, hash: InputHash, live: &Live) -> Result<Triggered, TriggerError> {
+        compare(trigger, hash, &live.workflow, live.input_hash)?;
+        self.admitted(trigger, hash, live).await.map(|()| Triggered::Known).or_else(|e| e)
+    }
+
+    /// Waits until the execution is durable. The error is the answer where it is not this one that was admitted.
+    async fn admitted(
+        &self,
+        trigger: &Trigger,
+        hash: InputHash,
+        live: &Live,
+    ) -> Result<(), Result<Triggered, TriggerError>> {
+        let mut admission = live.admission.subscribe();
+        let admission = admission.wait_for(|admission| !matches!(admission, Admission::Pending)).await;
+        match admission.as_deref() {
+            Ok(Admission::Admitted) => Ok(()),
+            Ok(Admission::Exists) => {
+                drop(admission);
+                Err(self.known(trigger, hash).await)
+            }
+            Ok(Admission::Refused(why)) => Err(Err(TriggerError::Unavailable(why.clone()))),
+            Ok(Admission::Pending) | Err(_) => Err(Err(TriggerError::ShuttingDown)),
+        }
+    }
+
+    /// Compares a trigger with the execution that the store has under its gid.
+    async fn known(&self, trigger: &Trigger, hash: InputHash) -> Result<Triggered, TriggerError> {
+        let row = self.shared.store.execution(&trigger.gid).await;
+        match row.map_err(|e| TriggerError::Unavailable(e.to_string()))? {
+            Some(row) => {
+                compare(trigger, hash, &row.execution.workflow, row.execution.input_hash)?;
+                Ok(Triggered::Known)
+            }
+            None => Err(TriggerError::Unavailable("the store knows the gid but has no row of it".into())),
+        }
+    }
+
+    /// Every durable change from here on.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.shared.events.subscribe()
+    }
+
+    pub(crate) async fn newest(&self, workflow: &WorkflowName) -> Result<Deployment, TriggerError> {
+        if let Some(deployment) = self.shared.deployments.get(workflow) {
+            return Ok(deployment.clone());
+        }
+        let all = self.shared.store.deployments(Some(workflow)).await;
+        let newest = all.map_err(|e| TriggerError::Unavailable(e.to_string()))?.into_iter().next();
+        let deployment = newest.ok_or_else(|| TriggerError::UnknownWorkflow(workflow.clone()))?;
+        self.shared.deployments.insert(workflow.clone(), deployment.clone());
+        Ok(deployment)
+    }
+
+    /// The program of a digest, from memory, the host's cache, or the store. The error is for people.
+    pub(crate) async fn program(&self, digest: Digest) -> Result<Arc<Program>, String> {
+        self.shared.program(digest).await
+    }
+
+    /// Takes up executions that the store has. Skips those in memory.
+    pub(crate) async fn take_up(&self, rows: Vec<ExecutionRow>, upgrade: Option<Digest>) {
+        let rows = self.shared.claim(rows).await;
+        for row in rows {
+            let permit = tokio::select! {
+                permit = self.shared.active.clone().acquire_owned() => permit.expect("the semaphore is never closed"),
+                () = self.shared.stop.cancelled() => return,
+            };
+            let live = Live::new(row.execution.workflow.clone(), row.execution.input_hash, Admission::Admitted);
+            let live = Arc::new(live);
+            match self.shared.live.entry(row.execution.gid.clone()) {
+                Slot::Occupied(_) => continue,
+                Slot::Vacant(slot) => slot.insert(live.clone()),
+            };
+            let note = row.progress.note.as_deref().and_then(Note::from_json);
+            let gid = row.execution.gid.clone();
+            let origin = Origin::Store { key: row.key, digest: row.progress.digest, note, upgrade };
+            self.spawn(Driver::new(self.shared.clone(), gid, live, origin), permit);
+        }
+    }
+
+    fn spawn(&self, driver: Driver, permit: OwnedSemaphorePermit) {
+        self.shared.drivers.spawn(async move {
+            driver.drive().await;
+            drop(permit);
+        });
+    }
+}
+
+fn compare(
+    trigger: &Trigger,
+    hash: InputHash,
+    workflow: &WorkflowName,
+    input_hash: InputHash,
+) -> Result<(), TriggerError> {
+    let differs = if trigger.workflow != *workflow {
+        format!("it runs workflow `{workflow}`, not `{}`; choose another gid", trigger.workflow)
+    } else if hash != input_hash {
+        "the same workflow was triggered with another input; choose another gid, or repeat the same input".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(TriggerError::Mismatch { gid: trigger.gid.clone(), differs })
+}
+
+impl Live {
+    fn new(workflow: WorkflowName, input_hash: InputHash, admission: Admission) -> Self {
+        Self { workflow, input_hash, admission: watch::channel(admission).0, board: CallBoard::default() }
+    }
+}
+
+impl Shared {
+    pub(crate) async fn program(&self, digest: Digest) -> Result<Arc<Program>, String> {
+        if let Some(program) = self.host.program(digest).await.map_err(|e| e.to_string())? {
+            return Ok(program);
+        }
+        let bytes = self.store.component(digest).await.map_err(|e| e.to_string())?;
+        let bytes = bytes.ok_or_else(|| format!("component {digest} is not in the store"))?;
+        Ok(self.host.prepare(bytes).await.map_err(|e| e.to_string())?.program)
+    }
+
+    /// Marks rows as active, so that neither a scan nor another start takes them again. Skips those in memory.
+    async fn claim(&self, rows: Vec<ExecutionRow>) -> Vec<ExecutionRow> {
+        let mut claimed = Vec::with_capacity(rows.len());
+        let mut pending = Vec::new();
+        for mut row in rows {
+            if self.live.contains_key(&row.execution.gid) {
+                continue;
+            }
+            if row.progress.activity != Activity::Active {
+                let mut progress = row.progress.clone();
+                progress.activity = Activity::Active;
+                progress.wake_at = None;
+                progress.updated_at = now();
+                let write = Write::Append { key: row.key, entries: Vec::new(), progress: Some(progress) };
+                pending.push(self.writer.write(write, Patience::Wait).await);
+                row.progress.activity = Activity::Active;
+            }
+            claimed.push(row);
+        }
+        for write in pending {
+            if !matches!(write.await, Ok(Ok(_))) {
+                return Vec::new();
+            }
+        }
+        claimed
+    }
+
+    /// Forgets an execution that left memory; `wake_at` is when it is due again.
+    pub(crate) fn left(&self, gid: &Gid, wake_at: Option<Timestamp>) {
+        self.live.remove(gid);
+        if let Some(due) = wake_at {
+            self.waker.due(due);
+        }
+    }
+}

@@ -1,0 +1,416 @@
+//! The driver: the one task that owns an execution while it is in memory.
+//!
+//! It runs the guest as far as it can, makes what it recorded durable, then performs what that allows, and reports
+//! each result back. What is next is the engine's word ([`Step`]); the driver only performs it. The rooms: `guest`
+//! (instances, traps), `phase_two`, `park` (waiting, parking, quarantine), here the event loop they share.
+
+mod guest;
+mod park;
+mod phase_two;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use reprise_engine::{Digest, Effect, Execution, Gid, Op, Phase, Send, Seq, Step, Ticket, Timestamp};
+use reprise_host::{Program, Session};
+use reprise_store::{Activity, ExecutionKey, ExecutionRow, NewExecution, Progress, Write, Written};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::calls::{self, Done, Job, Slot};
+use crate::clock::{instant_of, now};
+use crate::coordinator::{Admission, Live, Shared};
+use crate::journal_writer::{Patience, Pending};
+use crate::note::{Note, WaitingCall};
+use crate::status::Status;
+
+/// Where an execution comes from.
+pub(crate) enum Origin {
+    /// A trigger; nothing is durable yet.
+    Trigger { execution: Box<Execution>, program: Arc<Program> },
+    /// The store.
+    Store { key: ExecutionKey, digest: Digest, note: Option<Note>, upgrade: Option<Digest> },
+}
+
+/// Why a driver lets go of its execution.
+#[derive(Debug)]
+enum End {
+    /// Nothing is left to do.
+    Finished,
+    /// It waits in the store until this time.
+    Parked(Timestamp),
+    /// It waits in the store for a fixed component or an operator.
+    Quarantined,
+    /// It was not admitted.
+    NotAdmitted,
+    /// Somebody else wrote its journal.
+    Fenced,
+    /// The process stops; the next start goes on.
+    Stopped,
+}
+
+/// Something happened while waiting.
+enum Happened {
+    Written(Option<Written>, Option<String>),
+    Done(Done),
+    TimerDue(Ticket),
+    Stop,
+    Idle,
+}
+
+/// A write on its way, and what may be done once it is durable.
+struct Commit {
+    pending: Pending,
+    then: Vec<Send>,
+    entries: Seq,
+    phase: Phase,
+}
+
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
+    gid: Gid,
+    live: Arc<Live>,
+    origin: Option<Origin>,
+    session: Option<Session>,
+    key: Option<ExecutionKey>,
+    program: Option<Arc<Program>>,
+    upgrade: Option<Digest>,
+    /// The instance that ran `run`, kept where a closure of it is registered.
+    kept: Option<guest::Placed>,
+    calls: FuturesUnordered<BoxFuture<'static, Done>>,
+    stops: HashMap<Slot, CancellationToken>,
+    timers: BTreeSet<(Timestamp, Ticket)>,
+    commits: VecDeque<Commit>,
+    /// Phase and activity of the row, as last written.
+    row: Option<(Phase, Activity)>,
+    resume: HashMap<String, WaitingCall>,
+    idle_at: Instant,
+}
+
+impl Driver {
+    pub(crate) fn new(shared: Arc<Shared>, gid: Gid, live: Arc<Live>, origin: Origin) -> Self {
+        let idle_at = Instant::now() + shared.config.idle;
+        Self {
+            shared,
+            gid,
+            live,
+            origin: Some(origin),
+            session: None,
+            key: None,
+            program: None,
+            upgrade: None,
+            kept: None,
+            calls: FuturesUnordered::new(),
+            stops: HashMap::new(),
+            timers: BTreeSet::new(),
+            commits: VecDeque::new(),
+            row: None,
+            resume: HashMap::new(),
+            idle_at,
+        }
+    }
+
+    /// Owns the execution until it is finished, parked, quarantined or the process stops.
+    pub(crate) async fn drive(mut self) {
+        let end = match self.begin().await {
+            Ok(()) => loop {
+                match self.advance().await {
+                    Ok(()) => {}
+                    Err(end) => break end,
+                }
+            },
+            Err(end) => end,
+        };
+        tracing::debug!(gid = %self.gid, ?end, "execution leaves memory");
+        let wake_at = match end {
+            End::Parked(due) => Some(due),
+            End::Fenced => {
+                tracing::error!(gid = %self.gid, "somebody else writes this journal; this process lets go of it");
+                None
+            }
+            End::Finished | End::Quarantined | End::NotAdmitted | End::Stopped => None,
+        };
+        self.shared.left(&self.gid, wake_at);
+        // Nobody may wait for an admission that will not come.
+        self.live.admission.send_if_modified(|admission| {
+            let pending = matches!(admission, Admission::Pending);
+            if pending {
+                *admission = Admission::Refused("the node stopped before the execution was durable".into());
+            }
+            pending
+        });
+    }
+
+    async fn begin(&mut self) -> Result<(), End> {
+        match self.origin.take() {
+            Some(Origin::Trigger { execution, program }) => {
+                self.session = Some(Session::new(*execution));
+                self.program = Some(program);
+                Ok(())
+            }
+            Some(Origin::Store { key, digest: _, note, upgrade }) => {
+                self.key = Some(key);
+                self.upgrade = upgrade;
+                if let Some(Note::Waiting { calls }) = note {
+                    self.resume = calls.into_iter().map(|call| (call.slot.clone(), call)).collect();
+                }
+                self.load().await
+            }
+            None => unreachable!("a driver begins once"),
+        }
+    }
+
+    /// One step of the execution, as the engine wants it.
+    async fn advance(&mut self) -> Result<(), End> {
+        match self.with(|execution| execution.step()) {
+            Step::Run => self.run().await,
+            Step::PhaseTwo { index, registration } => self.phase_two(index, registration).await,
+            Step::Close => self.close().await,
+            Step::Finish { index, registration } => self.finish(index, registration).await,
+            Step::Done => {
+                self.settle().await?;
+                Err(End::Finished)
+            }
+        }
+    }
+
+    fn session(&self) -> &Session {
+        self.session.as_ref().expect("`begin` made it")
+    }
+
+    fn with<R>(&self, f: impl FnOnce(&mut Execution) -> R) -> R {
+        self.session().with(|execution| {
+            execution.tick(now());
+            f(execution)
+        })
+    }
+
+    /// Whether the execution is on its way into the store, so that nothing more can be appended yet.
+    fn is_creating(&self) -> bool {
+        self.key.is_none() && !self.commits.is_empty()
+    }
+
+    /// Sends what was recorded to the writer, and what may be done to those who do it.
+    async fn flush(&mut self) {
+        if self.is_creating() {
+            return;
+        }
+        let (records, effects, step, phase, entries) = self.with(|e| {
+            (e.take_outbox(), e.take_effects(), e.step(), e.phase(), e.next_seq())
+        });
+        let mut sends = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Send(send) => sends.push(*send),
+                Effect::Arm { ticket, due } => {
+                    self.timers.insert((due, ticket));
+                }
+                Effect::Disarm { ticket } => self.timers.retain(|(_, armed)| *armed != ticket),
+                Effect::Cancel { scope, ticket } => self.stop_call(Slot::Call(scope, ticket)),
+            }
+        }
+        let activity = if step == Step::Done { Activity::Finished } else { Activity::Active };
+        let row = (phase, activity);
+        let progress = (self.row != Some(row)).then(|| self.progress(activity, None, None));
+        if records.is_empty() && (progress.is_none() || self.row.is_none()) {
+            self.start_or_queue(sends);
+            return;
+        }
+        self.row = Some(row);
+        let (write, patience) = match self.key {
+            Some(key) => (Write::Append { key, entries: records, progress }, Patience::Wait),
+            None => {
+                let progress = progress.expect("a new execution has no row yet");
+                (Write::Create { execution: self.new_execution(), entries: records, progress }, Patience::Refuse)
+            }
+        };
+        let pending = self.shared.writer.write(write, patience).await;
+        self.commits.push_back(Commit { pending, then: sends, entries, phase });
+    }
+
+    fn new_execution(&self) -> NewExecution {
+        NewExecution {
+            gid: self.gid.clone(),
+            workflow: self.live.workflow.clone(),
+            input_hash: self.live.input_hash,
+            created_at: self.with(|execution| execution.started_at()),
+        }
+    }
+
+    fn progress(&self, activity: Activity, wake_at: Option<Timestamp>, note: Option<&Note>) -> Progress {
+        self.with(|execution| Progress {
+            phase: execution.phase(),
+            digest: execution.digest(),
+            activity,
+            wake_at,
+            note: note.map(Note::to_json),
+            result: execution.result().map(reprise_engine::RunResult::to_bytes),
+            updated_at: now(),
+        })
+    }
+
+    /// What those are told who wait for the end.
+    fn status(&self) -> Status {
+        let (activity, progress) = (self.row.map_or(Activity::Active, |row| row.1), self.progress(Activity::Active, None, None));
+        let row = ExecutionRow {
+            key: self.key.unwrap_or(ExecutionKey(0)),
+            execution: self.new_execution(),
+            progress: Progress { activity, ..progress },
+        };
+        Status::of(row, self.live.board.states())
+    }
+
+    /// Starts calls, after every write that is on its way.
+    fn start_or_queue(&mut self, sends: Vec<Send>) {
+        match self.commits.back_mut() {
+            Some(commit) => commit.then.extend(sends),
+            None => sends.into_iter().for_each(|send| self.send(send)),
+        }
+    }
+
+    fn send(&mut self, send: Send) {
+        let Send { scope, ticket, branch, op, operation, options, since } = send;
+        self.start(Slot::Call(scope, ticket), branch, op, operation, options, since);
+    }
+
+    fn start(
+        &mut self,
+        slot: Slot,
+        branch: reprise_engine::BranchId,
+        op: Op,
+        operation: reprise_engine::Operation,
+        options: reprise_engine::BranchOptions,
+        since: Timestamp,
+    ) {
+        if self.stops.contains_key(&slot) {
+            // A replay asks again for what is under way.
+            return;
+        }
+        let stop = CancellationToken::new();
+        self.stops.insert(slot, stop.clone());
+        let ended = (op == Op::Finish).then(|| self.with(|execution| execution.phase().name()));
+        let resume = self.resume.remove(&slot.to_string());
+        let gid = self.gid.clone();
+        let stuck_attempts = self.shared.config.stuck_attempts;
+        let job = Job { slot, gid, branch, op, operation, options, since, ended, resume, stuck_attempts };
+        let (shared, live) = (self.shared.clone(), self.live.clone());
+        self.calls.push(Box::pin(async move { calls::perform(&shared.outbound, &live.board, job, stop).await }));
+    }
+
+    fn stop_call(&mut self, slot: Slot) {
+        if let Some(stop) = self.stops.get(&slot) {
+            stop.cancel();
+        }
+        for commit in &mut self.commits {
+            commit.then.retain(|send| Slot::Call(send.scope, send.ticket) != slot);
+        }
+    }
+
+    /// Waits for the next thing to happen.
+    async fn next(&mut self) -> Happened {
+        let timer = self.timers.first().copied();
+        tokio::select! {
+            biased;
+            written = async { (&mut self.commits.front_mut().expect("checked").pending).await },
+                if !self.commits.is_empty() =>
+            {
+                match written {
+                    Ok(Ok(written)) => Happened::Written(Some(written), None),
+                    Ok(Err(error)) => Happened::Written(None, Some(error.to_string())),
+                    Err(_) => Happened::Written(None, None),
+                }
+            }
+            Some(done) = self.calls.next() => Happened::Done(done),
+            () = tokio::time::sleep_until(timer.map_or_else(Instant::now, |(due, _)| instant_of(due))),
+                if timer.is_some() =>
+            {
+                Happened::TimerDue(timer.expect("checked").1)
+            }
+            () = self.shared.stop.cancelled() => Happened::Stop,
+            () = tokio::time::sleep_until(self.idle_at) => Happened::Idle,
+        }
+    }
+
+    /// Takes in what happened. True if the guest may have something new to see.
+    fn react(&mut self, happened: Happened) -> Result<bool, End> {
+        self.idle_at = Instant::now() + self.shared.config.idle;
+        match happened {
+            Happened::Written(written, error) => self.written(written, error).map(|()| false),
+            Happened::Done(done) => {
+                self.stops.remove(&done.slot);
+                let Some(result) = done.result else { return Ok(false) };
+                match done.slot {
+                    Slot::Call(scope, ticket) => {
+                        let news = self.with(|e| e.completed(scope, ticket, result, done.attempts));
+                        self.session().wake();
+                        Ok(news)
+                    }
+                    Slot::Registration(index) => {
+                        self.with(|e| e.phase_two_done(index, done.attempts));
+                        Ok(false)
+                    }
+                }
+            }
+            Happened::TimerDue(ticket) => {
+                self.timers.retain(|(_, armed)| *armed != ticket);
+                let news = self.with(|e| e.timer_fired(ticket));
+                self.session().wake();
+                Ok(news)
+            }
+            Happened::Stop | Happened::Idle => Ok(false),
+        }
+    }
+
+    fn written(&mut self, written: Option<Written>, error: Option<String>) -> Result<(), End> {
+        let commit = self.commits.pop_front().expect("the answer belongs to the oldest write");
+        match written {
+            Some(Written::Created(key)) => {
+                self.key = Some(key);
+                self.live.admission.send_replace(Admission::Admitted);
+            }
+            Some(Written::Appended) => {}
+            Some(Written::Exists) => {
+                // Leave memory first: who looks again must find the store's answer.
+                self.shared.left(&self.gid, None);
+                self.live.admission.send_replace(Admission::Exists);
+                return Err(End::NotAdmitted);
+            }
+            Some(Written::Conflict) => return Err(End::Fenced),
+            None => {
+                let Some(error) = error else { return Err(End::Stopped) };
+                self.shared.left(&self.gid, None);
+                self.live.admission.send_replace(Admission::Refused(error));
+                return Err(End::NotAdmitted);
+            }
+        }
+        self.shared.events.appended(&self.gid, commit.entries, commit.phase);
+        if commit.phase.is_closed() {
+            self.shared.events.closed(&self.gid, || self.status());
+        }
+        if !self.shared.stop.is_cancelled() {
+            commit.then.into_iter().for_each(|send| self.send(send));
+        }
+        Ok(())
+    }
+
+    /// Makes everything recorded durable.
+    async fn settle(&mut self) -> Result<(), End> {
+        loop {
+            self.flush().await;
+            if self.commits.is_empty() {
+                return Ok(());
+            }
+            while let Some(commit) = self.commits.front_mut() {
+                let happened = match (&mut commit.pending).await {
+                    Ok(Ok(written)) => Happened::Written(Some(written), None),
+                    Ok(Err(error)) => Happened::Written(None, Some(error.to_string())),
+                    Err(_) => Happened::Written(None, None),
+                };
+                self.react(happened)?;
+            }
+        }
+    }
+}

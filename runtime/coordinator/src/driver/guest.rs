@@ -1,0 +1,267 @@
+//! Guests of an execution: started, driven, dropped while they wait, judged when they trap.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use reprise_engine::{Execution, GuestError, OnTrap, RunResult, Scope};
+use reprise_host::{Guest, GuestFailure, Program, Session};
+use reprise_store::StoreError;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{Driver, End, Happened};
+use crate::note::Note;
+
+/// Entries read from the store at one time.
+const JOURNAL_PAGE: u32 = 1_000;
+/// Pause before a guest that trapped is run again, and before the store is read again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How driving a guest ended.
+pub(super) enum Driven<T> {
+    /// The export returned or failed.
+    Ended(Result<T, GuestFailure>),
+    /// It has waited so long that its instance is given up.
+    Idle,
+}
+
+/// A guest with its place among the instances.
+pub(super) struct Placed {
+    pub(super) guest: Guest,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Driver {
+    /// Reads the journal again and begins with a fresh execution. Everything recorded must be durable.
+    pub(super) async fn load(&mut self) -> Result<(), End> {
+        let key = self.key.expect("an execution that is loaded is in the store");
+        let mut records = Vec::new();
+        loop {
+            let from = reprise_engine::Seq(u32::try_from(records.len()).unwrap_or(u32::MAX));
+            match self.shared.store.journal(key, from, JOURNAL_PAGE).await {
+                Ok(page) => {
+                    let full = page.len() == JOURNAL_PAGE as usize;
+                    records.extend(page);
+                    if !full {
+                        break;
+                    }
+                }
+                Err(StoreError::Damaged(text)) => {
+                    return Err(self.quarantine_row("journal", &text).await);
+                }
+                Err(error) => {
+                    tracing::error!(gid = %self.gid, %error, "the journal can't be read; trying again");
+                    tokio::select! {
+                        () = self.shared.stop.cancelled() => return Err(End::Stopped),
+                        () = tokio::time::sleep(PAUSE) => {}
+                    }
+                }
+            }
+        }
+        match Execution::load(records, self.shared.config.limits) {
+            Ok(execution) if *execution.gid() == self.gid => {
+                self.row = Some((execution.phase(), reprise_store::Activity::Active));
+                self.session = Some(Session::new(execution));
+                self.timers.clear();
+                Ok(())
+            }
+            Ok(execution) => {
+                let text = format!("the journal is of `{}`", execution.gid());
+                Err(self.quarantine_row("journal", &text).await)
+            }
+            Err(error) => Err(self.quarantine_row("journal", &error.to_string()).await),
+        }
+    }
+
+    /// The program to run: the one of a fixed deployment, or the pinned one.
+    async fn program(&mut self) -> Result<Arc<Program>, End> {
+        let digest = self.upgrade.unwrap_or_else(|| self.with(|execution| execution.digest()));
+        if let Some(program) = &self.program
+            && program.digest() == digest
+        {
+            return Ok(program.clone());
+        }
+        match self.shared.program(digest).await {
+            Ok(program) => {
+                self.program = Some(program.clone());
+                Ok(program)
+            }
+            Err(error) => Err(self.quarantine("component", &error, None).await),
+        }
+    }
+
+    /// A fresh instance that has entered `scope`.
+    pub(super) async fn place(&mut self, scope: Scope) -> Result<Placed, End> {
+        let program = self.program().await?;
+        loop {
+            let place = tokio::select! {
+                place = self.shared.instances.clone().acquire_owned() => place.expect("the semaphore is never closed"),
+                () = self.shared.stop.cancelled() => return Err(self.stopped().await),
+            };
+            if let Some(digest) = self.upgrade {
+                self.with(|execution| execution.upgrade(digest));
+            }
+            self.timers.clear();
+            self.with(|execution| execution.enter(scope));
+            match program.start(self.session().clone()).await {
+                Ok(guest) => return Ok(Placed { guest, _place: place }),
+                Err(GuestFailure::NoInstance) => {
+                    drop(place);
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(failure) => {
+                    drop(place);
+                    let (reason, message, backtrace) = explain(failure);
+                    return Err(self.quarantine(reason, &message, backtrace).await);
+                }
+            }
+        }
+    }
+
+    /// Drives a call of an export, and everything it asks for, until it ends or has waited long.
+    pub(super) async fn drive_guest<T>(
+        &mut self,
+        export: impl Future<Output = Result<T, GuestFailure>>,
+    ) -> Result<Driven<T>, End> {
+        let mut export = pin!(export);
+        loop {
+            let (session, creating) = (self.session().clone(), self.is_creating());
+            // Ends when the guest does, or when it stands still and has left something to do.
+            let progress = poll_fn(|context| match export.as_mut().poll(context) {
+                Poll::Ready(ended) => Poll::Ready(Some(ended)),
+                Poll::Pending if !creating && session.with(|execution| execution.has_output()) => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            });
+            let happened = tokio::select! {
+                biased;
+                ended = progress => match ended {
+                    Some(ended) => return Ok(Driven::Ended(ended)),
+                    None => {
+                        self.flush().await;
+                        continue;
+                    }
+                },
+                happened = self.next() => happened,
+            };
+            match happened {
+                Happened::Stop => return Err(self.stopped().await),
+                Happened::Idle => {
+                    if self.is_idle().await? {
+                        return Ok(Driven::Idle);
+                    }
+                }
+                Happened::Written(..) | Happened::Done(_) | Happened::TimerDue(_) => {
+                    self.react(happened)?;
+                }
+            }
+        }
+    }
+
+    /// `run`, from the start, until it returned.
+    pub(super) async fn run(&mut self) -> Result<(), End> {
+        let mut traps = 0;
+        loop {
+            let mut placed = self.place(None).await?;
+            let input = self.with(|execution| execution.input().to_vec());
+            let failure = match self.drive_guest(placed.guest.run(&input)).await? {
+                Driven::Idle => {
+                    drop(placed);
+                    self.wait_for_news().await?;
+                    continue;
+                }
+                Driven::Ended(Ok(result)) => match self.returned(result) {
+                    Ok(()) => {
+                        self.kept = self.needs_instance().then_some(placed);
+                        self.upgrade = None;
+                        self.timers.clear();
+                        self.flush().await;
+                        return Ok(());
+                    }
+                    Err(error) => GuestFailure::Stopped(error),
+                },
+                Driven::Ended(Err(failure)) => failure,
+            };
+            drop(placed);
+            self.judge(failure, &mut traps).await?;
+            if self.with(|execution| execution.phase()) != reprise_engine::Phase::Running {
+                return Ok(());
+            }
+        }
+    }
+
+    fn returned(&mut self, result: RunResult) -> Result<(), GuestError> {
+        self.with(|execution| execution.returned(result))
+    }
+
+    /// Whether a closure of this instance is registered.
+    fn needs_instance(&self) -> bool {
+        self.with(|execution| execution.has_closures())
+    }
+
+    /// A guest failed: run it again, roll back, or quarantine.
+    pub(super) async fn judge(&mut self, failure: GuestFailure, traps: &mut u32) -> Result<(), End> {
+        let diverged = matches!(failure, GuestFailure::Stopped(GuestError::Diverged(_)));
+        let final_ = matches!(failure, GuestFailure::Stopped(_) | GuestFailure::MissingHandle);
+        let (reason, message, backtrace) = explain(failure);
+        *traps += 1;
+        tracing::warn!(gid = %self.gid, reason, %message, traps, "the guest failed");
+        // Results that came in meanwhile stay.
+        self.stop_calls().await?;
+        self.settle().await?;
+        if !final_ && *traps <= self.shared.config.trap_retries {
+            tokio::time::sleep(PAUSE * *traps).await;
+            return self.load().await;
+        }
+        let rolls_back = self.with(|execution| execution.on_trap()) == OnTrap::Rollback && !diverged;
+        if rolls_back && self.with(|execution| execution.fail_run(format!("{reason}: {message}"))) {
+            self.with(Execution::leave);
+            self.flush().await;
+            return Ok(());
+        }
+        Err(self.quarantine(reason, &message, backtrace).await)
+    }
+
+    /// The execution goes into the store as quarantined, though its journal can't be folded.
+    async fn quarantine_row(&mut self, reason: &'static str, message: &str) -> End {
+        tracing::error!(gid = %self.gid, reason, message, "quarantined");
+        let note = Note::Quarantined { reason: reason.into(), message: message.into(), backtrace: None };
+        match self.shared.store.execution(&self.gid).await {
+            Ok(Some(row)) => {
+                let mut progress = row.progress;
+                progress.activity = reprise_store::Activity::Quarantined;
+                progress.note = Some(note.to_json());
+                progress.updated_at = crate::clock::now();
+                self.write_row(progress).await
+            }
+            Ok(None) => End::Fenced,
+            Err(error) => {
+                tracing::error!(gid = %self.gid, %error, "the quarantine can't be written; the next start tries again");
+                End::Stopped
+            }
+        }
+    }
+}
+
+fn explain(failure: GuestFailure) -> (&'static str, String, Option<String>) {
+    let reason = match &failure {
+        GuestFailure::Stopped(GuestError::Diverged(_)) => "diverged",
+        GuestFailure::Stopped(GuestError::Misuse(_)) | GuestFailure::MissingHandle => "misuse",
+        GuestFailure::Stopped(GuestError::Limit(_)) => "limit",
+        GuestFailure::Trap { .. } => "trap",
+        GuestFailure::OutOfFuel { .. } => "fuel",
+        GuestFailure::OutOfMemory { .. } => "memory",
+        GuestFailure::NoInstance => "instances",
+    };
+    let message = failure.to_string();
+    let backtrace = match failure {
+        GuestFailure::Trap { backtrace, .. } => backtrace,
+        GuestFailure::Stopped(_)
+        | GuestFailure::MissingHandle
+        | GuestFailure::OutOfFuel { .. }
+        | GuestFailure::OutOfMemory { .. }
+        | GuestFailure::NoInstance => None,
+    };
+    (reason, message, backtrace)
+}

@@ -1,0 +1,129 @@
+//! Waiting: when to give up the instance, when to leave memory, and how to stop.
+
+use reprise_engine::Timestamp;
+use reprise_store::{Activity, Progress, Write};
+use tokio::time::Instant;
+
+use super::{Driver, End, Happened};
+use crate::clock::{instant_of, now};
+use crate::journal_writer::Patience;
+use crate::note::Note;
+
+impl Driver {
+    /// Nothing has happened for a while. True if the instance should go (a call is under way that may take long);
+    /// leaves memory where all that is waited for is a time.
+    pub(super) async fn is_idle(&mut self) -> Result<bool, End> {
+        if !self.commits.is_empty() {
+            self.idle_at = Instant::now() + self.shared.config.idle;
+            return Ok(false);
+        }
+        let Some(waiting) = self.live.board.waiting() else {
+            return Ok(true);
+        };
+        let due = waiting.iter().map(|call| call.next_at).chain(self.timers.first().map(|(due, _)| *due)).min();
+        let Some(due) = due else {
+            let text = "the workflow waits, but nothing is under way; this is a bug of the runtime";
+            return Err(self.quarantine("stuck", text, None).await);
+        };
+        if due.ms_since(now()) <= self.shared.config.idle.as_millis() as u64 {
+            self.idle_at = instant_of(due) + self.shared.config.idle;
+            return Ok(false);
+        }
+        Err(self.park(due).await)
+    }
+
+    /// Leaves memory until `due`.
+    async fn park(&mut self, due: Timestamp) -> End {
+        if let Err(end) = self.settle().await {
+            return end;
+        }
+        let calls = self.live.board.waiting().unwrap_or_default();
+        let note = (!calls.is_empty()).then_some(Note::Waiting { calls });
+        let progress = self.progress(Activity::Parked, Some(due), note.as_ref());
+        match self.write_row(progress).await {
+            End::Quarantined => End::Parked(due),
+            end => end,
+        }
+    }
+
+    /// Leaves memory until somebody repairs what is wrong.
+    pub(super) async fn quarantine(&mut self, reason: &str, message: &str, backtrace: Option<String>) -> End {
+        tracing::error!(gid = %self.gid, reason, message, "quarantined");
+        if let Err(end) = self.settle().await {
+            return end;
+        }
+        let note = Note::Quarantined { reason: reason.into(), message: message.into(), backtrace };
+        let progress = self.progress(Activity::Quarantined, None, Some(&note));
+        let end = self.write_row(progress).await;
+        let (entries, phase) = self.with(|execution| (execution.next_seq(), execution.phase()));
+        self.shared.events.appended(&self.gid, entries, phase);
+        end
+    }
+
+    /// Writes the row alone. `Quarantined` if it is written.
+    pub(super) async fn write_row(&mut self, progress: Progress) -> End {
+        let Some(key) = self.key else { return End::Stopped };
+        let write = Write::Append { key, entries: Vec::new(), progress: Some(progress) };
+        match self.shared.writer.write(write, Patience::Wait).await.await {
+            Ok(Ok(reprise_store::Written::Appended)) => End::Quarantined,
+            Ok(Ok(_)) => End::Fenced,
+            Ok(Err(_)) | Err(_) => End::Stopped,
+        }
+    }
+
+    /// Waits without an instance until a call has a result, then begins again from the journal.
+    pub(super) async fn wait_for_news(&mut self) -> Result<(), End> {
+        self.with(reprise_engine::Execution::leave);
+        loop {
+            let happened = self.next().await;
+            match happened {
+                Happened::Stop => return Err(self.stopped().await),
+                Happened::Idle => {
+                    self.is_idle().await?;
+                    self.idle_at = self.idle_at.max(Instant::now() + self.shared.config.idle);
+                }
+                Happened::TimerDue(_) => break,
+                Happened::Written(..) | Happened::Done(_) => {
+                    if self.react(happened)? {
+                        break;
+                    }
+                }
+            }
+        }
+        self.settle().await?;
+        self.load().await
+    }
+
+    /// Makes no further attempts and waits for those under way, keeping their results.
+    pub(super) async fn stop_calls(&mut self) -> Result<(), End> {
+        for commit in &mut self.commits {
+            commit.then.clear();
+        }
+        for stop in self.stops.values() {
+            stop.cancel();
+        }
+        while !self.calls.is_empty() {
+            let happened = self.next().await;
+            match happened {
+                // It is being stopped; and there is nothing to be idle about.
+                Happened::Stop | Happened::Idle => self.idle_at = Instant::now() + self.shared.config.idle,
+                Happened::TimerDue(ticket) => self.timers.retain(|(_, armed)| *armed != ticket),
+                Happened::Written(..) | Happened::Done(_) => {
+                    self.react(happened)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The process stops: what is under way ends, what is recorded becomes durable, the next start goes on.
+    pub(super) async fn stopped(&mut self) -> End {
+        if let Err(end) = self.stop_calls().await {
+            return end;
+        }
+        match self.settle().await {
+            Ok(()) => End::Stopped,
+            Err(end) => end,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Phase two: what is registered, performed one by one in reverse order, then the notifications.
+
+use reprise_engine::{BranchOptions, Execution, Phase, Registration, Undo};
+
+use super::guest::{Driven, Placed};
+use super::{Driver, End, Happened};
+use crate::calls::Slot;
+
+impl Driver {
+    /// Performs the registration at `index`.
+    pub(super) async fn phase_two(&mut self, index: u32, registration: Registration) -> Result<(), End> {
+        self.settle_run().await?;
+        self.perform(index, registration).await
+    }
+
+    /// Ends the execution.
+    pub(super) async fn close(&mut self) -> Result<(), End> {
+        self.settle_run().await?;
+        self.with(Execution::close);
+        self.settle().await
+    }
+
+    /// Delivers the notification at `index`.
+    pub(super) async fn finish(&mut self, index: u32, registration: Registration) -> Result<(), End> {
+        self.kept = None;
+        self.perform(index, registration).await
+    }
+
+    async fn perform(&mut self, index: u32, registration: Registration) -> Result<(), End> {
+        // What leads here must be durable before anything is sent.
+        self.settle().await?;
+        match registration.undo {
+            Undo::Operation { operation, options } => {
+                let options = BranchOptions::from_recorded(&options).unwrap_or_default();
+                let since = self.with(|execution| execution.started_at());
+                let slot = Slot::Registration(index);
+                self.start(slot, registration.branch, registration.op, operation, options, since);
+                self.wait_for(slot).await?;
+                self.flush().await;
+                Ok(())
+            }
+            Undo::Handler { name, payload } => {
+                self.handler(index, registration.op, registration.branch.number(), &name, &payload).await
+            }
+        }
+    }
+
+    /// Waits for the end of a call that no guest waits for.
+    async fn wait_for(&mut self, slot: Slot) -> Result<(), End> {
+        while self.stops.contains_key(&slot) {
+            let happened = self.next().await;
+            match happened {
+                Happened::Stop => return Err(self.stopped().await),
+                Happened::Idle => {
+                    self.is_idle().await?;
+                    self.idle_at = self.idle_at.max(tokio::time::Instant::now() + self.shared.config.idle);
+                }
+                Happened::Written(..) | Happened::Done(_) | Happened::TimerDue(_) => {
+                    self.react(happened)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls that `run` left open: a commit needs their end, a rollback gives them up.
+    async fn settle_run(&mut self) -> Result<(), End> {
+        if !self.with(|execution| execution.has_in_flight()) && self.calls.is_empty() {
+            return Ok(());
+        }
+        if self.with(|execution| execution.phase()) == Phase::RollingBack {
+            self.stop_calls().await?;
+            self.with(Execution::abandon_in_flight);
+            return self.settle().await;
+        }
+        self.settle().await?;
+        let unanswered = self.with(|execution| execution.unanswered());
+        for send in unanswered.into_iter().filter(|send| send.scope.is_none()) {
+            let slot = Slot::Call(send.scope, send.ticket);
+            self.send(send);
+            self.wait_for(slot).await?;
+        }
+        Ok(())
+    }
+
+    /// Calls the guest's export `handle`.
+    async fn handler(
+        &mut self,
+        index: u32,
+        op: reprise_engine::Op,
+        branch: u32,
+        name: &str,
+        payload: &[u8],
+    ) -> Result<(), End> {
+        let mut traps = 0;
+        loop {
+            let Some(mut placed) = self.placed(name, index).await? else { continue };
+            let failure = match self.drive_guest(placed.guest.handle(op, branch, name, payload)).await? {
+                Driven::Idle => {
+                    drop(placed);
+                    self.wait_for_news().await?;
+                    continue;
+                }
+                Driven::Ended(Ok(Ok(()))) => match self.with(|execution| execution.handler_returned()) {
+                    Ok(()) => {
+                        self.with(Execution::leave);
+                        self.upgrade = None;
+                        self.with(|execution| execution.phase_two_done(index, traps + 1));
+                        if name.starts_with('#') {
+                            self.kept = Some(placed);
+                        }
+                        self.flush().await;
+                        return Ok(());
+                    }
+                    Err(error) => reprise_host::GuestFailure::Stopped(error),
+                },
+                Driven::Ended(Ok(Err(refused))) => reprise_host::GuestFailure::Trap {
+                    message: format!("handler `{name}` returned a failure: {}", refused.message),
+                    backtrace: None,
+                },
+                Driven::Ended(Err(failure)) => failure,
+            };
+            drop(placed);
+            self.judge(failure, &mut traps).await?;
+        }
+    }
+
+    /// An instance for a handler: the one that ran `run` for a closure, a fresh one for a named handler. None if the
+    /// attempt must begin again.
+    async fn placed(&mut self, name: &str, index: u32) -> Result<Option<Placed>, End> {
+        if !name.starts_with('#') {
+            return self.place(Some(index)).await.map(Some);
+        }
+        if let Some(placed) = self.kept.take() {
+            self.timers.clear();
+            self.with(|execution| execution.enter(Some(index)));
+            return Ok(Some(placed));
+        }
+        let mut placed = self.place(None).await?;
+        let input = self.with(|execution| execution.input().to_vec());
+        let failure = match self.drive_guest(placed.guest.run(&input)).await? {
+            Driven::Ended(Ok(result)) => match self.with(|execution| execution.returned(result)) {
+                Ok(()) => {
+                    self.with(|execution| execution.enter(Some(index)));
+                    return Ok(Some(placed));
+                }
+                Err(error) => reprise_host::GuestFailure::Stopped(error),
+            },
+            Driven::Ended(Err(failure)) => failure,
+            Driven::Idle => {
+                drop(placed);
+                self.wait_for_news().await?;
+                return Ok(None);
+            }
+        };
+        drop(placed);
+        // `run` returned before; that it fails now is no matter of luck.
+        let mut traps = self.shared.config.trap_retries;
+        self.judge(failure, &mut traps).await?;
+        Ok(None)
+    }
+}

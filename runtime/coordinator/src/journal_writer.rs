@@ -1,0 +1,162 @@
+//! The journal writer: one task through which every write of the process goes, many in one transaction.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reprise_store::{Store, StoreError, Write, Written};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::crash;
+
+/// Writes in one transaction: enough to share a sync, few enough that none waits long.
+const BATCH_MAX: usize = 256;
+/// Writes that may wait: four batches. Beyond it executions wait where they are.
+const QUEUE_MAX: usize = 4 * BATCH_MAX;
+/// First and longest pause while the store is unavailable.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// What to do while the store is unavailable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Answer with the error: somebody can be told to come back.
+    Refuse,
+    /// Keep the write until it succeeds.
+    Wait,
+}
+
+struct Job {
+    write: Write,
+    patience: Patience,
+    answer: oneshot::Sender<Result<Written, StoreError>>,
+}
+
+/// A write on its way. Resolves when it is durable.
+pub(crate) type Pending = oneshot::Receiver<Result<Written, StoreError>>;
+
+/// A handle on the writer.
+#[derive(Debug, Clone)]
+pub(crate) struct JournalWriter {
+    queue: mpsc::Sender<Job>,
+}
+
+impl JournalWriter {
+    /// Starts the writer; it ends when the last handle is dropped and everything queued is written.
+    pub(crate) fn start(store: Arc<dyn Store>) -> (Self, tokio::task::JoinHandle<()>) {
+        let (queue, jobs) = mpsc::channel(QUEUE_MAX);
+        (Self { queue }, tokio::spawn(write_all(store, jobs)))
+    }
+
+    /// Queues a write. Writes of one caller become durable in the order of these calls.
+    pub(crate) async fn write(&self, write: Write, patience: Patience) -> Pending {
+        let (answer, pending) = oneshot::channel();
+        // A closed queue drops the job, which the caller sees at `pending`.
+        let _ = self.queue.send(Job { write, patience, answer }).await;
+        pending
+    }
+}
+
+async fn write_all(store: Arc<dyn Store>, mut queue: mpsc::Receiver<Job>) {
+    let mut jobs: Vec<Job> = Vec::with_capacity(BATCH_MAX);
+    let mut writes: Vec<Write> = Vec::with_capacity(BATCH_MAX);
+    let mut answers = Vec::with_capacity(BATCH_MAX);
+    while queue.recv_many(&mut jobs, BATCH_MAX).await > 0 {
+        let mut pause = PAUSE.0;
+        for job in jobs.drain(..) {
+            writes.push(job.write);
+            answers.push((job.patience, job.answer));
+        }
+        while !writes.is_empty() {
+            crash::point("append before");
+            let result = store.commit(&writes).await;
+            crash::point("append after");
+            match result {
+                Ok(written) => {
+                    writes.clear();
+                    for ((_, answer), written) in answers.drain(..).zip(written) {
+                        // A driver that is gone needs no answer.
+                        let _ = answer.send(Ok(written));
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, writes = writes.len(), "the store does not take writes; trying again");
+                    refuse_impatient(&error, &mut writes, &mut answers);
+                    // New triggers must be told at once, not after the outage.
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE.1);
+                    while writes.len() < QUEUE_MAX
+                        && let Ok(job) = queue.try_recv()
+                    {
+                        writes.push(job.write);
+                        answers.push((job.patience, job.answer));
+                    }
+                }
+            }
+        }
+    }
+}
+
+type Answer = (Patience, oneshot::Sender<Result<Written, StoreError>>);
+
+fn refuse_impatient(error: &StoreError, writes: &mut Vec<Write>, answers: &mut Vec<Answer>) {
+    let kept: Vec<(Write, Answer)> = writes
+        .drain(..)
+        .zip(answers.drain(..))
+        .filter_map(|(write, (patience, answer))| match patience {
+            Patience::Wait => Some((write, (patience, answer))),
+            Patience::Refuse => {
+                let _ = answer.send(Err(StoreError::Unavailable(error.to_string())));
+                None
+            }
+        })
+        .collect();
+    (*writes, *answers) = kept.into_iter().unzip();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reprise_engine::{Digest, Entry, Phase, Seq, Timestamp};
+    use reprise_store::{Activity, MemoryStore, NewExecution, Progress};
+
+    fn create(gid: &str) -> Write {
+        let gid: reprise_engine::Gid = gid.parse().expect("valid");
+        let now = Timestamp(1);
+        Write::Create {
+            execution: NewExecution {
+                gid,
+                workflow: "w".parse().expect("valid"),
+                input_hash: [0; 32],
+                created_at: now,
+            },
+            entries: vec![Entry::Closed.to_record(Seq(0), now)],
+            progress: Progress {
+                phase: Phase::Running,
+                digest: Digest::new([0; 32]),
+                activity: Activity::Active,
+                wake_at: None,
+                note: None,
+                result: None,
+                updated_at: now,
+            },
+        }
+    }
+
+    #[tokio::test]
+    async fn every_write_is_answered_in_order() {
+        let (writer, task) = JournalWriter::start(Arc::new(MemoryStore::new()));
+        let mut pending = Vec::new();
+        for i in 0..600 {
+            pending.push(writer.write(create(&format!("g{}", i % 500)), Patience::Wait).await);
+        }
+        let mut created = 0;
+        for (i, answer) in pending.into_iter().enumerate() {
+            match answer.await.expect("answered").expect("memory does not fail") {
+                Written::Created(_) => created += 1,
+                other => assert!(i >= 500, "{i}: {other:?}"),
+            }
+        }
+        assert_eq!(created, 500);
+        drop(writer);
+        task.await.expect("the writer ends with its last handle");
+    }
+}

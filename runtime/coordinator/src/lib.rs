@@ -1,0 +1,29 @@
+//! The coordinator: owns executions. It admits them, runs their guests, performs what the engine asks for, parks them
+//! while they wait, wakes them, and closes them.
+//!
+//! One task (the driver) owns one execution. It decides nothing: the engine says what is next. All writes of the
+//! process go through one journal writer, which shares the cost of making them durable.
+
+mod admission;
+mod calls;
+mod clock;
+mod config;
+mod coordinator;
+mod crash;
+mod deploy;
+mod driver;
+mod events;
+mod journal_writer;
+mod note;
+mod status;
+mod wake;
+
+pub use admission::{Trigger, TriggerError, Triggered};
+pub use calls::CallState;
+pub use clock::now;
+pub use config::CoordinatorConfig;
+pub use coordinator::Coordinator;
+pub use deploy::{DeployError, Deployed};
+pub use events::Event;
+pub use note::Note;
+pub use status::{Status, StatusError};

@@ -1,0 +1,66 @@
+//! The branch parameters of an HTTP request: the query names `gid`, `trans_type`, `branch_id`, `op`.
+
+use std::collections::HashMap;
+
+use axum::{
+    extract::{FromRequestParts, Query},
+    http::{StatusCode, Uri, request::Parts},
+    response::{IntoResponse, Response},
+};
+
+use super::{Branch, BranchError};
+
+/// Answers 400 with a plain text that says which parameter is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
+pub struct BranchRejection(#[from] pub BranchError);
+
+impl Branch {
+    /// Reads the branch parameters from the query of `uri`; other parameters are left alone.
+    ///
+    /// # Errors
+    /// Any [`BranchError`]: the caller's request is wrong, answer 400.
+    pub fn from_uri(uri: &Uri) -> Result<Self, BranchError> {
+        let Query(pairs) = Query::<HashMap<String, String>>::try_from_uri(uri)
+            .map_err(|rejection| BranchError::Query { reason: rejection.body_text() })?;
+        let of = |name: &str| pairs.get(name).map_or("", String::as_str);
+        Self::new(of("trans_type"), of("gid"), of("branch_id"), of("op"))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Branch {
+    type Rejection = BranchRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self::from_uri(&parts.uri)?)
+    }
+}
+
+impl IntoResponse for BranchRejection {
+    fn into_response(self) -> Response {
+        (StatusCode::BAD_REQUEST, self.to_string()).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(query: &'static str) -> Result<Branch, BranchError> {
+        Branch::from_uri(&Uri::from_static(query))
+    }
+
+    #[test]
+    fn reads_what_a_runtime_sends() {
+        let branch = read("/transfer-in?x=1&branch_id=0201&gid=a%3Ab&op=rollback&trans_type=workflow");
+        assert_eq!(branch, Branch::new("workflow", "a:b", "0201", "rollback"));
+    }
+
+    #[test]
+    fn says_what_is_missing() {
+        assert_eq!(read("/in"), Err(BranchError::Missing { name: "trans_type" }));
+        assert_eq!(read("/in?trans_type=t&gid=g&branch_id=01"), Err(BranchError::Missing { name: "op" }));
+        let answer = BranchRejection(BranchError::Missing { name: "op" }).into_response();
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    }
+}
