@@ -1,0 +1,33 @@
+//! The attribute `#[workflow]` of the crate `reprise-guest`, which documents and re-exports it.
+
+mod workflow;
+
+use proc_macro::TokenStream;
+
+/// Makes an `async fn(&Transaction, Input) -> Result<Output, Failure>` the workflow of this component.
+///
+/// `Input` is read from JSON and `Output` written as JSON by serde; `reprise_guest::Raw` stands for bytes as they are.
+/// Instead of `Failure`, any error that converts into it will do. The function stays what it is, so tests can run it
+/// with `reprise_guest::testing::TestHost`. A component has one workflow.
+///
+/// Code for phase two that branches register by name is listed in `handlers(..)`: functions of the form
+/// `async fn(&Transaction, Branch, Phase, Payload) -> Result<(), Failure>`.
+///
+/// ```
+/// use reprise_guest::{Branch, Failure, Participant, Phase, Transaction};
+///
+/// async fn release(_tx: &Transaction, branch: Branch, _phase: Phase, parcel: String) -> Result<(), Failure> {
+///     branch.call(Participant::named("shop").post("/release").json(&parcel)).await?;
+///     Ok(())
+/// }
+///
+/// #[reprise_guest::workflow(handlers(release))]
+/// async fn ship(tx: &Transaction, parcel: String) -> Result<(), Failure> {
+///     tx.branch().on_commit_handler("release", &parcel);
+///     Ok(())
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn workflow(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    workflow::expand(attribute.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+}

@@ -1,0 +1,58 @@
+//! Why a call did not succeed, or its reply could not be read.
+
+use thiserror::Error;
+
+use crate::{bindings::reprise::workflow::types, payload::excerpt, reply::Reply};
+
+/// Why an operation did not succeed. Each of these is recorded, so a replay sees the same.
+///
+/// With `?` it becomes a [`Failure`](crate::Failure), which rolls the transaction back.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CallError {
+    /// The participant refused (HTTP 409, gRPC ABORTED, or what the outcome map says), with its response.
+    #[error("the participant refused: {}", excerpt(.0.bytes()))]
+    Failure(Reply),
+    /// The allowed attempts are used up; the last error. Whether the participant acted is unknown.
+    #[error("no success within the allowed attempts: {0}")]
+    Exhausted(String),
+    /// The deadline of the branch has passed; the last error. Whether the participant acted is unknown.
+    #[error("no success before the deadline: {0}")]
+    Deadline(String),
+    /// The operation was cancelled first. Whether the participant acted is unknown.
+    #[error("the operation was cancelled")]
+    Canceled,
+    /// The operation can't be performed as it stands, or a mistake was made earlier on its branch (a wrong option, a
+    /// value without JSON form, an unknown handler): what to do about it. Nothing was sent.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl From<types::CallError> for CallError {
+    fn from(error: types::CallError) -> Self {
+        match error {
+            types::CallError::Failure(body) => Self::Failure(Reply::new(body)),
+            types::CallError::Exhausted(last) => Self::Exhausted(last),
+            types::CallError::Deadline(last) => Self::Deadline(last),
+            types::CallError::Canceled => Self::Canceled,
+            types::CallError::Invalid(text) => Self::Invalid(text),
+        }
+    }
+}
+
+/// A reply that is not what the workflow expects.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ReplyError {
+    /// No JSON, or JSON of another shape.
+    #[error("the reply `{body}` is not the expected JSON")]
+    Json {
+        /// Where it differs.
+        source: serde_json::Error,
+        /// The beginning of the reply.
+        body: String,
+    },
+    /// No such protobuf message.
+    #[cfg(feature = "prost")]
+    #[error("the reply is not the expected message")]
+    Message(#[source] prost::DecodeError),
+}
