@@ -1,0 +1,190 @@
+//! One unary gRPC attempt, and the channels it goes through: one per endpoint, connected when first used, shared by
+//! all calls.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::uri::PathAndQuery;
+use lru::LruCache;
+use reprise_engine::Answer;
+use tonic::client::Grpc as Client;
+use tonic::metadata::MetadataMap;
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::{Code, Status, TimeoutExpired};
+use url::Url;
+
+use crate::codec::RawCodec;
+use crate::config::OutboundConfig;
+use crate::directory::{Target, host_of};
+use crate::failure::{Unsendable, causes, too_long};
+use crate::http::{PING_AFTER, PONG_WITHIN, USER_AGENT};
+use crate::tls::Tls;
+
+/// Channels kept for whole URLs; guests choose these, so their number is bounded.
+const URL_CHANNELS_MAX: NonZeroUsize = NonZeroUsize::new(256).expect("not 0");
+
+/// A participant's channel, connected when first used.
+#[derive(Debug)]
+pub(crate) struct LazyChannel {
+    endpoint: Endpoint,
+    channel: OnceLock<Channel>,
+}
+
+/// Makes channels, and keeps those of whole URLs.
+#[derive(Debug)]
+pub(crate) struct Channels {
+    tls: Tls,
+    connect_timeout: Duration,
+    of_urls: Mutex<LruCache<String, (Channel, String)>>,
+}
+
+impl Channels {
+    pub(crate) fn new(config: &OutboundConfig, tls: &Tls) -> Self {
+        let of_urls = Mutex::new(LruCache::new(URL_CHANNELS_MAX));
+        Self { tls: tls.clone(), connect_timeout: config.connect_timeout, of_urls }
+    }
+
+    /// A channel to the participant at `url`.
+    pub(crate) fn lazy(&self, url: &Url) -> Result<LazyChannel, String> {
+        Ok(LazyChannel { endpoint: self.endpoint(url)?, channel: OnceLock::new() })
+    }
+
+    /// The channel of a target, and its `host:port`.
+    pub(crate) fn of<'a>(&self, target: Target<'a>) -> Result<(Channel, Cow<'a, str>), Unsendable> {
+        match target {
+            Target::Participant(place, "" | "/") => {
+                let lazy = &place.channel;
+                let channel = lazy.channel.get_or_init(|| lazy.endpoint.connect_lazy());
+                Ok((channel.clone(), Cow::Borrowed(&place.host)))
+            }
+            Target::Participant(place, rest) => Err(wrong_target(&format!("{}{rest}", place.name))),
+            Target::Url(text) => self.of_url(text).map(|(channel, host)| (channel, Cow::Owned(host))),
+        }
+    }
+
+    fn of_url(&self, text: &str) -> Result<(Channel, String), Unsendable> {
+        let mut of_urls = self.of_urls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = of_urls.get(text) {
+            return Ok(known.clone());
+        }
+        let url = Url::parse(text).map_err(|_| wrong_target(text))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Unsendable::UserInfo);
+        }
+        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong_target(text));
+        }
+        let channel = self.endpoint(&url).map_err(|_| wrong_target(text))?.connect_lazy();
+        let made = (channel, host_of(&url));
+        of_urls.put(text.to_owned(), made.clone());
+        Ok(made)
+    }
+
+    fn endpoint(&self, url: &Url) -> Result<Endpoint, String> {
+        let endpoint = Endpoint::from_shared(url.as_str().to_owned())
+            .and_then(|endpoint| endpoint.user_agent(USER_AGENT))
+            .map_err(|e| causes(&e))?
+            .connect_timeout(self.connect_timeout)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(PING_AFTER)
+            .keep_alive_timeout(PONG_WITHIN);
+        if url.scheme() == "https" {
+            return endpoint
+                .tls_config_with_verifier(ClientTlsConfig::new(), self.tls.verifier())
+                .map_err(|e| causes(&e));
+        }
+        Ok(endpoint)
+    }
+}
+
+fn wrong_target(target: &str) -> Unsendable {
+    let end = target.find(['?', '#']).unwrap_or(target.len());
+    let target = target[..end].rsplit_once('@').map_or(&target[..end], |(_, host)| host);
+    Unsendable::GrpcTarget { target: target.chars().take(160).collect() }
+}
+
+/// The path of `package.Service/Method` below a participant's own path.
+pub(crate) fn path(base_path: &str, method: &str) -> Result<PathAndQuery, Unsendable> {
+    let wrong = || Unsendable::GrpcMethod { method: method.chars().take(160).collect() };
+    let (service, name) = method.strip_prefix('/').unwrap_or(method).split_once('/').ok_or_else(wrong)?;
+    let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.".contains(&b));
+    if !plain(service) || !plain(name) {
+        return Err(wrong());
+    }
+    PathAndQuery::try_from(format!("{base_path}/{service}/{name}")).map_err(|_| wrong())
+}
+
+/// One call, ready to go.
+pub(crate) struct GrpcCall<'a> {
+    pub(crate) channel: Channel,
+    pub(crate) path: PathAndQuery,
+    pub(crate) metadata: HeaderMap,
+    pub(crate) message: &'a [u8],
+    /// Told to the server, so that it need not work on for nobody.
+    pub(crate) timeout: Duration,
+    pub(crate) response_bytes_max: usize,
+}
+
+impl GrpcCall<'_> {
+    /// Makes the call; none if the time was up first.
+    pub(crate) async fn send(self, host: &str) -> Option<Answer> {
+        let mut client = Client::new(self.channel).max_decoding_message_size(self.response_bytes_max);
+        let mut request = tonic::Request::new(self.message.to_vec());
+        *request.metadata_mut() = MetadataMap::from_headers(self.metadata);
+        request.set_timeout(self.timeout);
+        if let Err(error) = client.ready().await {
+            return Some(Answer::Lost(lost(&error, host)));
+        }
+        let codec = RawCodec { message_bytes: self.message.len() };
+        match client.unary(request, self.path, codec).await {
+            Ok(response) => Some(Answer::Grpc { code: 0, body: response.into_inner() }),
+            Err(status) => refused(&status, host, self.response_bytes_max),
+        }
+    }
+}
+
+/// Tells what the server said from what happened on the way: only the latter has a source.
+fn refused(status: &Status, host: &str, response_bytes_max: usize) -> Option<Answer> {
+    if let Some(source) = status.source() {
+        return (!is_timeout(source)).then(|| Answer::Lost(lost(source, host)));
+    }
+    // tonic's decoder has no other way to say it; the test `a_long_message_is_lost` watches over the text.
+    if status.code() == Code::OutOfRange && status.message().starts_with("Error, decoded message length too large") {
+        return Some(Answer::Lost(too_long(host, response_bytes_max)));
+    }
+    let code = u16::try_from(i32::from(status.code())).unwrap_or(2);
+    Some(Answer::Grpc { code, body: status.message().as_bytes().to_vec() })
+}
+
+fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    error.is::<TimeoutExpired>() || error.source().is_some_and(is_timeout)
+}
+
+fn lost(error: &dyn Error, host: &str) -> String {
+    format!("no answer from {host}: {}", causes(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_become_paths() {
+        for (base, method, want) in [
+            ("", "bank.Bank/Pay", Some("/bank.Bank/Pay")),
+            ("", "/bank.Bank/Pay", Some("/bank.Bank/Pay")),
+            ("/base", "bank.Bank/Pay", Some("/base/bank.Bank/Pay")),
+            ("", "Pay", None),
+            ("", "bank.Bank/", None),
+            ("", "bank.Bank/Pay/More", None),
+            ("", "bank.Bank/Pay?x=1", None),
+            ("", "../Pay x", None),
+        ] {
+            assert_eq!(path(base, method).ok().as_ref().map(PathAndQuery::as_str), want, "{method}");
+        }
+    }
+}
