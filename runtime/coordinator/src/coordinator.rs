@@ -174,15 +174,14 @@ impl Coordinator {
         hash: InputHash,
         live: &Live,
     ) -> Result<(), Result<Triggered, TriggerError>> {
-        let mut admission = live.admission.subscribe();
-        let admission = admission.wait_for(|admission| !matches!(admission, Admission::Pending)).await;
-        match admission.as_deref() {
+        let mut receiver = live.admission.subscribe();
+        let decided = receiver.wait_for(|admission| !matches!(admission, Admission::Pending)).await;
+        // A copy, so that no guard lives across the await below.
+        let admission = decided.map(|admission| admission.clone());
+        match admission {
             Ok(Admission::Admitted) => Ok(()),
-            Ok(Admission::Exists) => {
-                drop(admission);
-                Err(self.known(trigger, hash).await)
-            }
-            Ok(Admission::Refused(why)) => Err(Err(TriggerError::Unavailable(why.clone()))),
+            Ok(Admission::Exists) => Err(self.known(trigger, hash).await),
+            Ok(Admission::Refused(why)) => Err(Err(TriggerError::Unavailable(why))),
             Ok(Admission::Pending) | Err(_) => Err(Err(TriggerError::ShuttingDown)),
         }
     }
@@ -237,7 +236,7 @@ impl Coordinator {
             };
             let note = row.progress.note.as_deref().and_then(Note::from_json);
             let gid = row.execution.gid.clone();
-            let origin = Origin::Store { key: row.key, digest: row.progress.digest, note, upgrade };
+            let origin = Origin::Store { key: row.key, note, upgrade };
             self.spawn(Driver::new(self.shared.clone(), gid, live, origin), permit);
         }
     }
@@ -315,5 +314,22 @@ impl Shared {
         if let Some(due) = wake_at {
             self.waker.due(due);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Faces call these from tasks that move between threads.
+    fn is_send<T: Send>(_: &T) {}
+
+    #[expect(dead_code, reason = "checked by the compiler")]
+    fn futures_are_send(coordinator: &Coordinator, trigger: Trigger, gid: &Gid) {
+        let longest = std::time::Duration::ZERO;
+        is_send(&coordinator.trigger(trigger.clone()));
+        is_send(&coordinator.trigger_and_wait(trigger, longest));
+        is_send(&coordinator.wait(gid, longest));
+        is_send(&coordinator.shutdown());
     }
 }

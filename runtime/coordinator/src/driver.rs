@@ -32,7 +32,7 @@ pub(crate) enum Origin {
     /// A trigger; nothing is durable yet.
     Trigger { execution: Box<Execution>, program: Arc<Program> },
     /// The store.
-    Store { key: ExecutionKey, digest: Digest, note: Option<Note>, upgrade: Option<Digest> },
+    Store { key: ExecutionKey, note: Option<Note>, upgrade: Option<Digest> },
 }
 
 /// Why a driver lets go of its execution.
@@ -151,7 +151,7 @@ impl Driver {
                 self.program = Some(program);
                 Ok(())
             }
-            Some(Origin::Store { key, digest: _, note, upgrade }) => {
+            Some(Origin::Store { key, note, upgrade }) => {
                 self.key = Some(key);
                 self.upgrade = upgrade;
                 if let Some(Note::Waiting { calls }) = note {

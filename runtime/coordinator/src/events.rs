@@ -71,10 +71,11 @@ pub(crate) struct Closing<'a> {
 impl Closing<'_> {
     /// Returns when the execution is closed.
     pub(crate) async fn closed(&mut self) -> Arc<Status> {
-        match self.receiver.wait_for(Option::is_some).await.as_deref() {
-            Ok(Some(status)) => status.clone(),
+        let closed = self.receiver.wait_for(Option::is_some).await.ok().and_then(|status| status.clone());
+        match closed {
+            Some(status) => status,
             // The sender lives until it has said so.
-            Ok(None) | Err(_) => std::future::pending().await,
+            None => std::future::pending().await,
         }
     }
 }
