@@ -236,6 +236,19 @@ impl Execution {
         Ok(ticket)
     }
 
+    /// A ticket whose result is [`CallResult::Invalid`]: a `submit` with a mistake that only the host could see.
+    ///
+    /// # Errors
+    /// [`GuestError::Limit`].
+    pub fn mistake(&mut self, text: String) -> Result<Ticket, GuestError> {
+        let most = self.limits.open_tickets;
+        let guest = self.guest();
+        if guest.open_tickets >= most {
+            return Err(GuestError::Limit(format!("more than {most} open tickets (setting `limits.open_tickets`)")));
+        }
+        Ok(guest.open(Open::Mistake(text)))
+    }
+
     /// Compares what the guest asks with the journal; new requests are recorded. True if it is new.
     fn ask(&mut self, entry: &Entry) -> Result<bool, GuestError> {
         let guest = self.guest.as_mut().expect("the host enters a scope before it runs the guest");

@@ -1,0 +1,51 @@
+//! An execution as its driver and its guest share it.
+
+use std::sync::{Arc, Mutex};
+
+use reprise_engine::{Execution, GuestError};
+use tokio::sync::Notify;
+
+/// Shares an [`Execution`] between the task that drives it and the guest that asks it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Session(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    execution: Mutex<Execution>,
+    /// At most one import waits at a time (an execution has one guest), so a stored permit can't be missed.
+    news: Notify,
+}
+
+impl Session {
+    /// Wraps an execution.
+    #[must_use]
+    pub fn new(execution: Execution) -> Self {
+        Self(Arc::new(Inner { execution: Mutex::new(execution), news: Notify::new() }))
+    }
+
+    /// Looks into the execution or changes it. Short: the guest and the driver take turns.
+    ///
+    /// # Panics
+    /// If an earlier `f` panicked: the execution may be half changed and must not be written.
+    pub fn with<R>(&self, f: impl FnOnce(&mut Execution) -> R) -> R {
+        f(&mut self.0.execution.lock().expect("nothing panics while it holds an execution"))
+    }
+
+    /// Says that results were reported: a waiting import looks again.
+    pub fn wake(&self) {
+        self.0.news.notify_one();
+    }
+
+    /// Asks until there is an answer.
+    pub(crate) async fn answer<R>(
+        &self,
+        mut ask: impl FnMut(&mut Execution) -> Result<Option<R>, GuestError>,
+    ) -> Result<R, GuestError> {
+        loop {
+            if let Some(answer) = self.with(&mut ask)? {
+                return Ok(answer);
+            }
+            self.0.news.notified().await;
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The host with real guests and an execution driven by hand: no store, no network, no waiting.
+
+mod cache;
+mod drive;
+mod guests;
+mod languages;
+mod limits;
+mod measure;
+mod output;
+mod replay;
+mod upload;

@@ -1,0 +1,105 @@
+//! The HTTP face: parses requests, calls the coordinator, renders what it says. It decides nothing and never touches the
+//! store.
+//!
+//! The rooms: `workflows`, `trigger`, `executions`, `journal`, `events`, `health`, `openapi` have the endpoints; `body`,
+//! `input`, `params` and `wait` read requests; `render`, `entry`, `bytes` and `time` write answers; `problem` has every
+//! error.
+
+mod body;
+mod bytes;
+mod entry;
+mod events;
+mod executions;
+mod health;
+mod input;
+mod journal;
+mod openapi;
+mod params;
+mod problem;
+mod render;
+mod time;
+mod trigger;
+mod wait;
+mod workflows;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post, put};
+use reprise_coordinator::Coordinator;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub use problem::{Problem, ProblemKind};
+
+/// Components that are received and compiled at one time: each may take its whole size of memory, and all processors.
+const UPLOADS_MAX: usize = 4;
+
+/// Every route: method and path, as the OpenAPI document names them.
+pub const ROUTES: [(&str, &str); 13] = [
+    ("GET", "/health"),
+    ("GET", "/openapi.json"),
+    ("GET", "/v1/workflows"),
+    ("GET", "/v1/workflows/{name}"),
+    ("PUT", "/v1/workflows/{name}"),
+    ("GET", "/v1/executions"),
+    ("POST", "/v1/executions"),
+    ("GET", "/v1/executions/{gid}"),
+    ("POST", "/v1/executions/{gid}"),
+    ("GET", "/v1/executions/{gid}/output"),
+    ("GET", "/v1/executions/{gid}/journal"),
+    ("GET", "/v1/executions/{gid}/events"),
+    ("GET", "/problems/{slug}"),
+];
+
+/// Bounds on requests.
+#[derive(Debug, Clone, Copy)]
+pub struct ApiLimits {
+    /// Bytes of a component.
+    pub component_bytes: usize,
+    /// Bytes of an input.
+    pub input_bytes: usize,
+    /// The longest `wait`; longer ones are shortened to it.
+    pub wait_max: Duration,
+}
+
+/// What every endpoint uses. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    coordinator: Coordinator,
+    limits: ApiLimits,
+    uploads: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+impl Api {
+    /// The face of `coordinator`; `stop` ends streams.
+    #[must_use]
+    pub fn new(coordinator: Coordinator, limits: ApiLimits, stop: CancellationToken) -> Self {
+        Self { coordinator, limits, uploads: Arc::new(Semaphore::new(UPLOADS_MAX)), stop }
+    }
+}
+
+/// All endpoints.
+pub fn router(api: Api) -> Router {
+    Router::new()
+        .route("/health", get(health::health))
+        .route("/openapi.json", get(openapi::openapi))
+        .route("/problems/{slug}", get(problem::explain))
+        .route("/v1/workflows", get(workflows::list))
+        .route("/v1/workflows/{name}", put(workflows::deploy).get(workflows::versions))
+        .route("/v1/executions", post(trigger::trigger_unnamed).get(executions::list))
+        .route("/v1/executions/{gid}", post(trigger::trigger).get(executions::status))
+        .route("/v1/executions/{gid}/output", get(executions::output))
+        .route("/v1/executions/{gid}/journal", get(journal::journal))
+        .route("/v1/executions/{gid}/events", get(events::events))
+        .fallback(problem::no_route)
+        .method_not_allowed_fallback(problem::wrong_method)
+        // Bodies are read by `body` alone, which has its own limits.
+        .layer(DefaultBodyLimit::disable())
+        .layer(CatchPanicLayer::custom(problem::panicked))
+        .with_state(api)
+}

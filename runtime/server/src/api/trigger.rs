@@ -1,0 +1,125 @@
+//! Triggering an execution, with and without waiting for its end.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use reprise_coordinator::{Status, Trigger, Triggered};
+use reprise_engine::{Gid, OnTrap, Phase, WorkflowName};
+use serde::{Deserialize, Serialize};
+use uuid::{NoContext, Uuid};
+
+use super::Api;
+use super::body::{self, Bound};
+use super::input;
+use super::params::{GidPath, Params};
+use super::problem::{Problem, ProblemKind};
+use super::render::ExecutionJson;
+use super::wait::Wait;
+
+/// Says that the gid was triggered before, with the same workflow and input.
+static KNOWN: HeaderName = HeaderName::from_static("reprise-known");
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TriggerParams {
+    workflow: WorkflowName,
+    wait: Option<Wait>,
+    #[serde(default)]
+    on_trap: OnTrap,
+}
+
+/// What is known of an execution that was admitted a moment ago.
+#[derive(Serialize)]
+struct AdmittedJson<'a> {
+    gid: &'a str,
+    workflow: &'a str,
+    phase: &'static str,
+}
+
+/// `POST /v1/executions/{gid}?workflow=&wait=&on_trap=`
+pub(super) async fn trigger(
+    State(api): State<Api>,
+    GidPath(gid): GidPath,
+    Params(params): Params<TriggerParams>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    admit(api, gid, params, &headers, body).await
+}
+
+/// `POST /v1/executions?workflow=&wait=&on_trap=`: the runtime chooses the gid.
+pub(super) async fn trigger_unnamed(
+    State(api): State<Api>,
+    Params(params): Params<TriggerParams>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    admit(api, new_gid(), params, &headers, body).await
+}
+
+async fn admit(
+    api: Api,
+    gid: Gid,
+    params: TriggerParams,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let bound = Bound {
+        what: "input",
+        most: api.limits.input_bytes,
+        setting: "limits.input_bytes",
+        too_large: ProblemKind::InputTooLarge,
+    };
+    let input = body::read(headers, body, bound).await?;
+    input::check(headers, &input)?;
+    let TriggerParams { workflow, wait, on_trap } = params;
+    let trigger = Trigger { gid: gid.clone(), workflow: workflow.clone(), input, on_trap };
+    if let Some(longest) = Wait::bounded(wait, api.limits.wait_max) {
+        let (triggered, status) = api.coordinator.trigger_and_wait(trigger, longest).await?;
+        return Ok(answer(&gid, triggered, &status));
+    }
+    match api.coordinator.trigger(trigger).await? {
+        Triggered::Known => Ok(answer(&gid, Triggered::Known, &api.coordinator.status(&gid).await?)),
+        Triggered::Admitted => {
+            let admitted =
+                AdmittedJson { gid: gid.as_str(), workflow: workflow.as_str(), phase: Phase::Running.name() };
+            Ok(located(&gid, (StatusCode::ACCEPTED, Json(admitted)).into_response()))
+        }
+    }
+}
+
+/// 200 if it is closed, 202 if it goes on.
+fn answer(gid: &Gid, triggered: Triggered, status: &Status) -> Response {
+    let code = if status.phase.is_closed() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let mut response = located(gid, (code, Json(ExecutionJson::of(status))).into_response());
+    if triggered == Triggered::Known {
+        response.headers_mut().insert(&KNOWN, HeaderValue::from_static("true"));
+    }
+    response
+}
+
+fn located(gid: &Gid, mut response: Response) -> Response {
+    let location = HeaderValue::from_str(&format!("/v1/executions/{gid}")).expect("a gid is plain ASCII");
+    response.headers_mut().insert(header::LOCATION, location);
+    response
+}
+
+/// A fresh gid; later ones sort after earlier ones.
+fn new_gid() -> Gid {
+    let ms = reprise_coordinator::now().0;
+    let nanos = u32::try_from(ms % 1_000).unwrap_or(0) * 1_000_000;
+    let id = Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, ms / 1_000, nanos));
+    id.to_string().parse().expect("a UUID is a valid gid")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chosen_gids_differ() {
+        assert_ne!(new_gid(), new_gid());
+    }
+}

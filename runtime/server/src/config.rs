@@ -1,0 +1,247 @@
+//! The configuration: a TOML file, then the environment, then flags, each overriding the one before. Unknown keys are
+//! errors. The rooms: `args` has the flags of `serve`, `limits` the bounds, `error` says what is wrong in which source.
+
+mod args;
+mod error;
+mod limits;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use figment::Figment;
+use figment::providers::{Env, Format as _, Toml};
+use reprise_coordinator::CoordinatorConfig;
+use reprise_host::HostConfig;
+use reprise_outbound::{OutboundConfig, Participant};
+use reprise_store::SqliteOptions;
+use serde::Deserialize;
+
+pub use args::{Assignment, NamedUrl, ServeArgs};
+pub use error::ConfigError;
+pub use limits::Limits;
+
+use crate::api::ApiLimits;
+
+/// Read if it exists and no other file is named.
+const USUAL_FILE: &str = "reprise.toml";
+/// Variables that start so are settings; `__` goes one level down: `REPRISE__LIMITS__FUEL`.
+const ENV_PREFIX: &str = "REPRISE__";
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Address of the HTTP API; port 0 lets the system choose.
+    pub listen: String,
+    /// Folder of the database and the compiled components. It is created if it does not exist.
+    pub data_dir: PathBuf,
+    /// Where executions are kept.
+    pub store: StoreKind,
+    /// The services that workflows call, by name.
+    pub participants: BTreeMap<String, Participant>,
+    /// Whether workflows may call whole URLs, or participants only.
+    pub allow_urls: bool,
+    /// Longest time of one attempt of a call where neither the branch nor the participant says otherwise.
+    pub call_timeout_ms: u64,
+    /// Longest time to connect to a participant.
+    pub connect_timeout_ms: u64,
+    /// Idle HTTP connections kept per participant.
+    pub idle_connections: usize,
+    /// How long an execution that waits stays in memory.
+    pub idle_ms: u64,
+    /// How often a guest that trapped is run again before it is quarantined.
+    pub trap_retries: u32,
+    /// Attempts of a commit or rollback after which it is reported as stuck.
+    pub stuck_attempts: u32,
+    /// The longest `wait` of a request.
+    pub wait_max_ms: u64,
+    /// Bounds on guests and requests.
+    pub limits: Limits,
+    /// What is logged: a level, or filters as `info,reprise_coordinator=debug`.
+    pub log: String,
+    /// How the log is written.
+    pub log_format: LogFormat,
+}
+
+/// Where executions are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum StoreKind {
+    /// In `reprise.db` in the data folder: durable.
+    Sqlite,
+    /// In memory: everything is forgotten at the end. For trials.
+    Memory,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let (coordinator, outbound) = (CoordinatorConfig::default(), OutboundConfig::default());
+        Self {
+            listen: "127.0.0.1:8080".into(),
+            data_dir: "reprise-data".into(),
+            store: StoreKind::Sqlite,
+            participants: outbound.participants,
+            allow_urls: outbound.allow_urls,
+            call_timeout_ms: milliseconds(outbound.default_timeout),
+            connect_timeout_ms: milliseconds(outbound.connect_timeout),
+            idle_connections: outbound.pool_idle_per_host,
+            idle_ms: milliseconds(coordinator.idle),
+            trap_retries: coordinator.trap_retries,
+            stuck_attempts: coordinator.stuck_attempts,
+            wait_max_ms: 60_000,
+            limits: Limits::default(),
+            log: "info".into(),
+            log_format: LogFormat::Text,
+        }
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Config {
+    /// Reads the file, the environment and the flags, in this order.
+    ///
+    /// # Errors
+    /// [`ConfigError`]: which key of which source, and what is wrong with it.
+    pub fn load(args: &ServeArgs) -> Result<Self, ConfigError> {
+        let figment = match &args.config {
+            Some(path) if !path.is_file() => return Err(ConfigError::NoFile { path: path.clone() }),
+            Some(path) => Figment::from(Toml::file_exact(path)),
+            None if Path::new(USUAL_FILE).is_file() => Figment::from(Toml::file_exact(USUAL_FILE)),
+            None => Figment::new(),
+        };
+        let config: Self = figment.merge(Env::prefixed(ENV_PREFIX).split("__")).merge(args).extract()?;
+        config.limits.check()?;
+        Ok(config)
+    }
+
+    /// Where compiled components are kept; nowhere without a data folder.
+    #[must_use]
+    pub fn cache_dir(&self) -> Option<PathBuf> {
+        match self.store {
+            StoreKind::Sqlite => Some(self.data_dir.join("compiled")),
+            StoreKind::Memory => None,
+        }
+    }
+
+    /// Settings of the SQLite store.
+    #[must_use]
+    pub fn sqlite(&self) -> SqliteOptions {
+        SqliteOptions::new(self.data_dir.join("reprise.db"))
+    }
+
+    /// Settings of the guest host.
+    #[must_use]
+    pub fn host(&self) -> HostConfig {
+        HostConfig { cache_dir: self.cache_dir(), ..self.limits.host() }
+    }
+
+    /// Settings of the outbound side.
+    #[must_use]
+    pub fn outbound(&self) -> OutboundConfig {
+        OutboundConfig {
+            participants: self.participants.clone(),
+            default_timeout: Duration::from_millis(self.call_timeout_ms),
+            connect_timeout: Duration::from_millis(self.connect_timeout_ms),
+            response_bytes_max: self.limits.response_bytes,
+            pool_idle_per_host: self.idle_connections,
+            allow_urls: self.allow_urls,
+        }
+    }
+
+    /// Settings of the coordinator.
+    #[must_use]
+    pub fn coordinator(&self) -> CoordinatorConfig {
+        CoordinatorConfig {
+            active_max: self.limits.active,
+            instances: self.limits.instances as usize,
+            idle: Duration::from_millis(self.idle_ms),
+            limits: self.limits.guest(),
+            input_bytes_max: self.limits.input_bytes,
+            trap_retries: self.trap_retries,
+            stuck_attempts: self.stuck_attempts,
+        }
+    }
+
+    /// Bounds on requests.
+    #[must_use]
+    pub const fn api(&self) -> ApiLimits {
+        ApiLimits {
+            component_bytes: self.limits.component_bytes,
+            input_bytes: self.limits.input_bytes,
+            wait_max: Duration::from_millis(self.wait_max_ms),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Serve {
+        #[command(flatten)]
+        args: ServeArgs,
+    }
+
+    fn load(toml: &str, arguments: &[&str]) -> Result<Config, ConfigError> {
+        let file = tempfile::Builder::new().suffix(".toml").tempfile().expect("a file");
+        std::fs::write(file.path(), toml).expect("written");
+        let path = file.path().to_str().expect("text");
+        let arguments = ["serve", "--config", path].into_iter().chain(arguments.iter().copied());
+        Config::load(&Serve::parse_from(arguments).args)
+    }
+
+    #[test]
+    fn flags_override_the_file() {
+        let toml = "listen = '0.0.0.0:1'\nidle_ms = 5\n[participants.bank]\nurl = 'http://a'\ntimeout_ms = 7\n\
+                    [participants.'stock.eu']\nurl = 'http://c'\n[limits]\nfuel = 9";
+        let arguments = ["--listen", "127.0.0.1:0", "--participant", "bank=http://b", "--set", "limits.branches=3"];
+        let config = load(toml, &arguments).expect("valid");
+        let bank = &config.participants["bank"];
+        assert_eq!((config.listen.as_str(), config.idle_ms), ("127.0.0.1:0", 5));
+        assert_eq!((bank.url.as_str(), bank.timeout), ("http://b", Some(Duration::from_millis(7))));
+        assert_eq!((config.limits.fuel, config.limits.branches), (Some(9), 3));
+        assert!(config.participants.contains_key("stock.eu"));
+    }
+
+    #[test]
+    fn nothing_set_is_the_default() {
+        assert_eq!(load("", &[]).expect("valid"), Config::default());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (toml, arguments, contains) in [
+            ("lisen = 'x'", &[][..], &["`lisen`", ".toml", "listen"][..]),
+            ("[limits]\nful = 1", &[], &["`limits.ful`", "fuel"]),
+            ("[limits]\nfuel = 'much'", &[], &["`limits.fuel`", "much"]),
+            ("[limits]\ninstances = 0", &[], &["`limits.instances`", "at least 1"]),
+            ("[participants.bank]\nurl = 'http://x'\nport = 3", &[], &["`participants.bank.port`"]),
+            ("[participants.bank]\ntimeout_ms = 3", &[], &["`participants.bank`", "url"]),
+            ("store = 'oracle'", &[], &["`store`", "oracle", "sqlite"]),
+            ("listen = ", &[], &[".toml", "line 1"]),
+            ("", &["--set", "limits.nothing=1"], &["`limits.nothing`", "command line"]),
+        ] {
+            let error = load(toml, arguments).expect_err("wrong").to_string();
+            for part in contains {
+                assert!(error.contains(part), "{toml:?}: {part} is not in: {error}");
+            }
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The `reprise` program: the HTTP face, the configuration, the server that puts the rooms together, the command line.
+
+pub mod api;
+pub mod cli;
+pub mod config;
+pub mod serve;

@@ -1,0 +1,193 @@
+//! `reprise serve`: puts the rooms together, says where it listens, stops when it is told to.
+
+mod log;
+
+use std::future::Future;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::ListenerExt as _;
+use reprise_coordinator::Coordinator;
+use reprise_host::{Host, HostError};
+use reprise_outbound::{Outbound, OutboundError};
+use reprise_store::{MemoryStore, SqliteStore, Store, StoreError};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{Api, router};
+use crate::config::{Config, ServeArgs, StoreKind};
+
+/// How long clients with a request under way keep their connection when the server stops.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Why the server can't start or go on.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The data folder can't be used.
+    #[error("the data folder {path} can't be made or used; choose another with --data-dir or the key `data_dir`")]
+    DataDir {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The address can't be listened on.
+    #[error("can't listen on {address}; choose another address or port with --listen or the key `listen`")]
+    Listen {
+        /// Which.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The store can't be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The guest host can't be set up.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// A participant's settings are wrong, or TLS can't be set up.
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
+    /// Signals can't be received.
+    #[error("signals can't be received")]
+    Signals(#[source] std::io::Error),
+    /// Connections can't be accepted any more.
+    #[error("the HTTP server ended")]
+    Http(#[source] std::io::Error),
+}
+
+/// A server that is ready.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    api: Api,
+    coordinator: Coordinator,
+    stop: CancellationToken,
+}
+
+/// Starts the runtime and runs it until it is told to stop.
+///
+/// # Errors
+/// A configuration that can't be used, or [`ServeError`].
+pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
+    let config = Config::load(&args)?;
+    log::init(&config)?;
+    let stop = stop_signal().map_err(ServeError::Signals)?;
+    let server = Server::start(&config).await?;
+    let ready = serde_json::json!({ "listen": server.address().to_string() });
+    let mut stdout = std::io::stdout();
+    // Whoever started the server may not care to read; that is no reason to stop.
+    let _ = writeln!(stdout, "{ready}").and_then(|()| stdout.flush());
+    server.run(stop).await?;
+    Ok(())
+}
+
+impl Server {
+    /// Opens the store, gets host and outbound ready, takes up what is unfinished, and listens.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub async fn start(config: &Config) -> Result<Self, ServeError> {
+        // Listening first: a second server on the same port must not touch the data.
+        let (listener, address) = listen(&config.listen).await?;
+        let store = open_store(config).await?;
+        let host = Host::new(config.host())?;
+        let outbound = Outbound::new(config.outbound())?;
+        let coordinator = Coordinator::start(config.coordinator(), store, host, outbound).await?;
+        let stop = CancellationToken::new();
+        let api = Api::new(coordinator.clone(), config.api(), stop.clone());
+        tracing::info!(%address, data_dir = %config.data_dir.display(), store = ?config.store, "ready");
+        Ok(Self { listener, address, api, coordinator, stop })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers requests until `stop` is ready; then admits nothing more, makes everything durable and returns.
+    ///
+    /// # Errors
+    /// [`ServeError::Http`].
+    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
+        let Self { listener, address: _, api, coordinator, stop: token } = self;
+        let listener = listener.tap_io(|connection| {
+            if let Err(error) = connection.set_nodelay(true) {
+                tracing::debug!(%error, "TCP_NODELAY can't be set");
+            }
+        });
+        let stopping = token.clone();
+        let http = axum::serve(listener, router(api)).with_graceful_shutdown(stopping.cancelled_owned());
+        let mut http = tokio::spawn(http.into_future());
+        let ended = tokio::select! {
+            () = stop => None,
+            ended = &mut http => Some(ended),
+        };
+        tracing::info!("stopping: nothing more is admitted");
+        token.cancel();
+        coordinator.shutdown().await;
+        let ended = match ended {
+            Some(ended) => Ok(ended),
+            None => tokio::time::timeout(FAREWELL, &mut http).await,
+        };
+        http.abort();
+        match ended {
+            Ok(Ok(Ok(()))) | Err(_) => tracing::info!("stopped"),
+            Ok(Ok(Err(error))) => return Err(ServeError::Http(error)),
+            Ok(Err(error)) => return Err(ServeError::Http(std::io::Error::other(error))),
+        }
+        Ok(())
+    }
+}
+
+async fn listen(address: &str) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let bound = async {
+        let listener = TcpListener::bind(address).await?;
+        let bound = listener.local_addr()?;
+        Ok((listener, bound))
+    };
+    bound.await.map_err(|source| ServeError::Listen { address: address.to_owned(), source })
+}
+
+async fn open_store(config: &Config) -> Result<Arc<dyn Store>, ServeError> {
+    match config.store {
+        StoreKind::Memory => Ok(Arc::new(MemoryStore::new())),
+        StoreKind::Sqlite => {
+            let path = config.data_dir.clone();
+            make_private(&path).map_err(|source| ServeError::DataDir { path, source })?;
+            Ok(Arc::new(SqliteStore::open(config.sqlite()).await?))
+        }
+    }
+}
+
+/// Makes a folder for this user alone: it holds business data, and machine code that is run. One that exists stays as
+/// it is.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Ready at the first SIGTERM or SIGINT. A second one ends the process at once: nothing durable is lost by that.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        let mut next = async move || {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        next().await;
+        tokio::spawn(async move {
+            next().await;
+            tracing::warn!("stopped at once by a second signal");
+            std::process::exit(130);
+        });
+    })
+}

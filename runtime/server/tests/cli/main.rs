@@ -1,0 +1,8 @@
+//! The command line as a newcomer uses it: the real program, a real server, a real guest made by `reprise new`.
+
+mod errors;
+mod executions;
+mod new;
+mod participants;
+mod program;
+mod project;

@@ -1,0 +1,246 @@
+//! Where executions live: a few verbs over SQLite or memory.
+//!
+//! The trait speaks the domain. One verb is one transaction; a lost race is a value ([`Written::Exists`],
+//! [`Written::Conflict`]), not an error. No SQL is outside this crate.
+
+mod memory;
+mod sqlite;
+
+use async_trait::async_trait;
+use reprise_engine::{Digest, EntryRecord, Gid, Phase, Seq, Timestamp, WorkflowName};
+use thiserror::Error;
+
+pub use memory::MemoryStore;
+pub use sqlite::{SqliteOptions, SqliteStore};
+
+/// Key of an execution in its store: integers in arrival order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ExecutionKey(pub i64);
+
+/// SHA-256 of an input, to tell a repeated trigger from a different one.
+pub type InputHash = [u8; 32];
+
+/// What a new execution is admitted with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewExecution {
+    /// Its gid.
+    pub gid: Gid,
+    /// The workflow.
+    pub workflow: WorkflowName,
+    /// Of the input.
+    pub input_hash: InputHash,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// What keeps an execution from closing, as its row tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Activity {
+    /// A node works on it, or takes it up at start.
+    Active,
+    /// It waits until `wake_at`; nothing of it is in memory.
+    Parked,
+    /// It waits for a fixed component or an operator.
+    Quarantined,
+    /// Nothing is left to do.
+    Finished,
+}
+
+/// The part of an execution's row that changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// Where it stands.
+    pub phase: Phase,
+    /// The component it runs.
+    pub digest: Digest,
+    /// Whether somebody works on it.
+    pub activity: Activity,
+    /// When to wake it, if parked.
+    pub wake_at: Option<Timestamp>,
+    /// What people should know: why it is quarantined, the last error of a stuck call. JSON.
+    pub note: Option<String>,
+    /// Output, or failure as JSON, once `run` returned and phase two is done.
+    pub result: Option<Vec<u8>>,
+    /// When this was written.
+    pub updated_at: Timestamp,
+}
+
+/// One write. Many of them share a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// Admits an execution with its first entries, unless its gid exists.
+    Create {
+        /// Who.
+        execution: NewExecution,
+        /// From seq 0.
+        entries: Vec<EntryRecord>,
+        /// The row.
+        progress: Progress,
+    },
+    /// Appends entries, all or none.
+    Append {
+        /// To which.
+        key: ExecutionKey,
+        /// In order and without gaps, may be empty. The first one's `seq` is how many must be there already.
+        entries: Vec<EntryRecord>,
+        /// The row, where it changes.
+        progress: Option<Progress>,
+    },
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// Admitted under this key.
+    Created(ExecutionKey),
+    /// Not admitted: the gid exists.
+    Exists,
+    /// Appended. Also the answer to a repetition of the same append.
+    Appended,
+    /// Not appended: other entries stand there, or the execution does not exist.
+    Conflict,
+}
+
+/// A row of `executions`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecutionRow {
+    /// Its key.
+    pub key: ExecutionKey,
+    /// What it was admitted with.
+    pub execution: NewExecution,
+    /// How it stands.
+    pub progress: Progress,
+}
+
+/// Which executions to list, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ListFilter {
+    /// Only of this workflow.
+    pub workflow: Option<WorkflowName>,
+    /// Only in this phase.
+    pub phase: Option<Phase>,
+    /// Only with this activity.
+    pub activity: Option<Activity>,
+    /// Only older than this key (the last one of the page before).
+    pub before: Option<ExecutionKey>,
+    /// Page size, 1..=1000.
+    pub limit: u32,
+}
+
+/// A version of a workflow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    /// The workflow.
+    pub workflow: WorkflowName,
+    /// 1, 2, ... per workflow.
+    pub version: u32,
+    /// Its component.
+    pub digest: Digest,
+    /// When it was deployed.
+    pub deployed_at: Timestamp,
+}
+
+/// Why a verb failed.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The database can't be reached or refuses to write (full disk, read-only, locked). Nothing is half written;
+    /// repeat the same call, that is safe.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// A stored row can't be read.
+    #[error("the store holds a damaged row: {0}")]
+    Damaged(String),
+    /// The database belongs to another version or is none of ours.
+    #[error("the store can't be opened: {0}")]
+    Open(String),
+}
+
+/// Where executions, components and deployments live.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Performs `writes` in order in one transaction and makes them durable; one answer each, in order.
+    /// A write that answers `Exists` or `Conflict` changes nothing and does not disturb the others.
+    /// One caller at a time.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: nothing is written, or (a lost answer) everything; repeat the same call.
+    async fn commit(&self, writes: &[Write]) -> Result<Vec<Written>, StoreError>;
+
+    /// The entries of an execution from `from` on, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`]. Damaged entry bytes are not an error here: the engine checks them.
+    async fn journal(&self, key: ExecutionKey, from: Seq, limit: u32) -> Result<Vec<EntryRecord>, StoreError>;
+
+    /// The row of a gid.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn execution(&self, gid: &Gid) -> Result<Option<ExecutionRow>, StoreError>;
+
+    /// Rows that match, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn list(&self, filter: &ListFilter) -> Result<Vec<ExecutionRow>, StoreError>;
+
+    /// Executions with activity `Active`, in key order, after `after`: those that a dead process left behind.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn active(&self, after: Option<ExecutionKey>, limit: u32) -> Result<Vec<ExecutionRow>, StoreError>;
+
+    /// Parked executions due at `now`, earliest first, at most `limit`. They stay parked until a write says otherwise.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<ExecutionRow>, StoreError>;
+
+    /// When the next parked execution is due.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn next_wake(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Quarantined executions of a workflow, in key order, after `after`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn quarantined(
+        &self,
+        workflow: &WorkflowName,
+        after: Option<ExecutionKey>,
+        limit: u32,
+    ) -> Result<Vec<ExecutionRow>, StoreError>;
+
+    /// Keeps a component and makes it the newest version of a workflow. Deploying the newest digest again answers the
+    /// version it has.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn deploy(
+        &self,
+        workflow: &WorkflowName,
+        digest: Digest,
+        component: &[u8],
+        now: Timestamp,
+    ) -> Result<Deployment, StoreError>;
+
+    /// The newest version of every workflow, by name; with `workflow`, all versions of that one, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn deployments(&self, workflow: Option<&WorkflowName>) -> Result<Vec<Deployment>, StoreError>;
+
+    /// The bytes of a component.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn component(&self, digest: Digest) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn ping(&self) -> Result<(), StoreError>;
+}

@@ -1,0 +1,160 @@
+//! Decides what becomes of each write of a commit, in order, within one open transaction.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use reprise_engine::EntryRecord;
+use sqlx::sqlite::SqliteConnection;
+
+use super::ends::Ends;
+use super::statements::{EntryRow, NewRow, ProgressRow, Statements};
+use crate::{ExecutionKey, Progress, Write, Written};
+
+/// A commit under way. What it has learned counts only once the transaction is durable.
+#[derive(Debug)]
+pub(super) struct Batch<'a> {
+    connection: &'a mut SqliteConnection,
+    statements: &'a Statements,
+    known: &'a Ends,
+    /// Keys from here on belong to executions that this batch creates.
+    first_new: i64,
+    next_key: i64,
+    /// Journal lengths as this batch changes them.
+    ends: HashMap<i64, u32>,
+    entries: Vec<EntryRow<'a>>,
+    /// The last one of each execution counts.
+    progress: BTreeMap<i64, &'a Progress>,
+}
+
+/// What a durable batch leaves behind.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) answers: Vec<Written>,
+    pub(super) next_key: i64,
+    pub(super) ends: HashMap<i64, u32>,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(
+        connection: &'a mut SqliteConnection,
+        statements: &'a Statements,
+        known: &'a Ends,
+        next_key: i64,
+    ) -> Self {
+        Self {
+            connection,
+            statements,
+            known,
+            first_new: next_key,
+            next_key,
+            ends: HashMap::new(),
+            entries: Vec::new(),
+            progress: BTreeMap::new(),
+        }
+    }
+
+    /// Performs `writes`; the caller commits.
+    pub(super) async fn perform(mut self, writes: &'a [Write]) -> Result<Done, sqlx::Error> {
+        let created = self.create_executions(writes).await?;
+        self.look_up_ends(writes).await?;
+        let mut answers = Vec::with_capacity(writes.len());
+        for (write, key) in writes.iter().zip(created) {
+            answers.push(match write {
+                Write::Create { entries, .. } => self.start_journal(key, entries),
+                Write::Append { key, entries, progress } => self.append(key.0, entries, progress.as_ref()).await?,
+            });
+        }
+        self.write_entries().await?;
+        let progress: Vec<ProgressRow<'_>> = self.progress.into_iter().collect();
+        self.statements.update_executions(self.connection, &progress).await?;
+        Ok(Done { answers, next_key: self.next_key, ends: self.ends })
+    }
+
+    /// The key of each write that creates an execution.
+    async fn create_executions(&mut self, writes: &'a [Write]) -> Result<Vec<Option<i64>>, sqlx::Error> {
+        let mut rows: Vec<NewRow<'a>> = Vec::new();
+        let mut keys = vec![None; writes.len()];
+        let mut gids = HashSet::new();
+        for (write, key) in writes.iter().zip(&mut keys) {
+            let Write::Create { execution, entries, progress } = write else { continue };
+            if follow(entries, 0) && gids.insert(&execution.gid) {
+                rows.push((self.next_key, execution, progress));
+                *key = Some(self.next_key);
+                self.next_key += 1;
+            }
+        }
+        let inserted = self.statements.insert_executions(self.connection, &rows).await?;
+        Ok(keys.into_iter().map(|key| key.filter(|key| inserted.contains(key))).collect())
+    }
+
+    /// Asks for the journal lengths that neither this batch nor the writer's memory knows.
+    async fn look_up_ends(&mut self, writes: &[Write]) -> Result<(), sqlx::Error> {
+        let mut unknown = Vec::new();
+        for write in writes {
+            let Write::Append { key, .. } = write else { continue };
+            if key.0 >= self.first_new || self.ends.contains_key(&key.0) {
+                continue;
+            }
+            match self.known.get(key.0) {
+                Some(end) => _ = self.ends.insert(key.0, end),
+                None => unknown.push(key.0),
+            }
+        }
+        unknown.sort_unstable();
+        unknown.dedup();
+        let found = self.statements.journal_ends(self.connection, &unknown).await?;
+        self.ends.extend(found);
+        Ok(())
+    }
+
+    fn start_journal(&mut self, key: Option<i64>, entries: &'a [EntryRecord]) -> Written {
+        let Some(key) = key else {
+            return if follow(entries, 0) { Written::Exists } else { Written::Conflict };
+        };
+        self.push(key, 0, entries);
+        Written::Created(ExecutionKey(key))
+    }
+
+    async fn append(
+        &mut self,
+        key: i64,
+        entries: &'a [EntryRecord],
+        progress: Option<&'a Progress>,
+    ) -> Result<Written, sqlx::Error> {
+        let Some(end) = self.ends.get(&key).copied() else { return Ok(Written::Conflict) };
+        let first = entries.first().map_or(end, |entry| entry.seq.0);
+        if !follow(entries, first) || first > end {
+            return Ok(Written::Conflict);
+        }
+        if first < end {
+            return self.compare(key, first, entries).await;
+        }
+        self.push(key, end, entries);
+        if let Some(progress) = progress {
+            self.progress.insert(key, progress);
+        }
+        Ok(Written::Appended)
+    }
+
+    /// Whether `entries` stand there already. A repetition is rare, so it may cost a query of its own.
+    async fn compare(&mut self, key: i64, first: u32, entries: &[EntryRecord]) -> Result<Written, sqlx::Error> {
+        self.write_entries().await?;
+        let stored = self.statements.entries(self.connection, key, first, entries.len()).await?;
+        Ok(if stored == entries { Written::Appended } else { Written::Conflict })
+    }
+
+    fn push(&mut self, key: i64, end: u32, entries: &'a [EntryRecord]) {
+        self.entries.extend(entries.iter().map(|entry| (key, entry)));
+        let end = entries.last().map_or(end, |last| last.seq.0.saturating_add(1));
+        self.ends.insert(key, end);
+    }
+
+    async fn write_entries(&mut self) -> Result<(), sqlx::Error> {
+        let entries = std::mem::take(&mut self.entries);
+        self.statements.insert_entries(self.connection, &entries).await
+    }
+}
+
+/// Whether `entries` stand at `first`, `first + 1`, ...
+fn follow(entries: &[EntryRecord], first: u32) -> bool {
+    entries.iter().zip(u64::from(first)..).all(|(entry, seq)| u64::from(entry.seq.0) == seq)
+}

@@ -1,0 +1,313 @@
+//! Each verb, on each store.
+
+use reprise_engine::{Digest, Phase, Seq, Timestamp};
+use reprise_store::{Activity, ExecutionKey, ExecutionRow, ListFilter, Progress, Write, Written};
+use rstest::rstest;
+
+use crate::support::Kind::{self, Memory, Sqlite};
+use crate::support::{Bed, advance, append, create, create_of, created, entries, gid, parked, progress, workflow};
+
+const UNKNOWN: ExecutionKey = ExecutionKey(1 << 40);
+
+fn keys(rows: &[ExecutionRow]) -> Vec<ExecutionKey> {
+    rows.iter().map(|row| row.key).collect()
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_execution_is_read_as_it_was_created(#[values(Memory, Sqlite)] kind: Kind) {
+    let bed = Bed::new(kind).await;
+    let store = &*bed.store;
+    let progress = Progress {
+        note: Some("{\"why\":\"ü\"}".into()),
+        result: Some(vec![0, 159, 255]),
+        wake_at: Some(Timestamp(77)),
+        ..progress(Phase::RollingBack, Activity::Parked)
+    };
+    let write = create_of("transfer", "a", progress.clone());
+    let key = created(store, write.clone()).await;
+    let row = store.execution(&gid("a")).await.expect("reads").expect("exists");
+    let Write::Create { execution, entries, .. } = write else { panic!("a create") };
+    assert_eq!(row, ExecutionRow { key, execution, progress });
+    assert_eq!(store.journal(key, Seq(0), 10).await.expect("reads"), entries);
+    assert_eq!(store.execution(&gid("b")).await.expect("reads"), None);
+    assert_eq!(store.journal(UNKNOWN, Seq(0), 10).await.expect("reads"), []);
+    store.ping().await.expect("answers");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_gid_exists_once(#[values(Memory, Sqlite)] kind: Kind) {
+    let bed = Bed::new(kind).await;
+    let store = &*bed.store;
+    let first = created(store, create("a")).await;
+    let second = create_of("other", "a", progress(Phase::Failed, Activity::Finished));
+    assert_eq!(store.commit(std::slice::from_ref(&second)).await.expect("commits"), [Written::Exists]);
+    let answers = store.commit(&[create("b"), second, create("b"), create("c")]).await.expect("commits");
+    assert!(
+        matches!(answers[..], [Written::Created(b), Written::Exists, Written::Exists, Written::Created(c)]
+            if first < b && b < c),
+        "{answers:?}"
+    );
+    let row = store.execution(&gid("a")).await.expect("reads").expect("exists");
+    assert_eq!((row.key, row.progress.phase), (first, Phase::Running));
+}
+
+#[rstest]
+#[tokio::test]
+async fn appends_are_in_order_and_repeatable(#[values(Memory, Sqlite)] kind: Kind) {
+    let bed = Bed::new(kind).await;
+    let store = &*bed.store;
+    let key = created(store, create("a")).await;
+    for (what, from, count, mark, want) in [
+        ("next", 1, 2, 1, Written::Appended),
+        ("the same again", 1, 2, 1, Written::Appended),
+        ("a part of it again", 2, 1, 1, Written::Appended),
+        ("others in its place", 1, 2, 2, Written::Conflict),
+        ("the last again and one more", 2, 2, 1, Written::Conflict),
+        ("a gap", 4, 1, 1, Written::Conflict),
+        ("next after all that", 3, 1, 1, Written::Appended),
+        ("an old one again", 1, 2, 1, Written::Appended),
+    ] {
+        let answers = store.commit(&[append(key, entries(from, count, mark))]).await.expect("commits");
+        assert_eq!(answers, [want], "{what}");
+    }
+    let want = [entries(0, 1, 0), entries(1, 3, 1)].concat();
+    assert_eq!(store.journal(key, Seq(0), 100).await.expect("reads"), want);
+}
+
+#[rstest]
+#[tokio::test]
+async fn entries_that_do_not_follow_each_other_are_refused(#[values(Memory, Sqlite)] kind: Kind) {
+    let bed = Bed::new(kind).await;
+    let store = &*bed.store;
+    let key = created(store, create("a")).await;
+    let torn = [entries(1, 1, 0), entries(3, 1, 0)].concat();
+    let Write::Create { execution, progress, .. } = create("b") else { panic!("a create") };
+    let late = Write::Create { execution, entries: entries(1, 1, 0), progress };
+    let answers = store.commit(&[append(key, torn), late, create("b")]).await.expect("commits");
+    assert!(matches!(answers[..], [Written::Conflict, Written::Conflict, Written::Created(_)]), "{answers:?}");
+    assert_eq!(store.journal(key, Seq(0), 100).await.expect("reads").len(), 1);
+}
+
+#[rstest]
+#[tokio::test]
+async fn writes_of_a_batch_do_not_disturb_each_other(#[values(Memory, Sqlite)] kind: Kind) {
+    let bed = Bed::new(kind).await;
+    let store = &*bed.store;
+    let a = created(store, create("a")).await;
+    let b = created(store, create("b")).await;
+    let done = progress(Phase::Succeeded, Activity::Finished);
+    let refused = Write::Append { key: b, entries: entries(5, 1, 0), progress: Some(done.clone()) };
+    let answers = store
+        .commit(&[
+            append(a, entries(1, 2, 0)),
+            append(UNKNOWN, entries(0, 1, 0)),
+            advance(UNKNOWN, done.clone()),
+            refused,
+            create("c"),
+            append(a, entries(1, 2, 0)),
+            append(a, entries(1, 2, 9)),
+            create("a"),
+            Write::Append { key: a, entries: entries(3, 1, 0), progress: Some(parked(5)) },
+            Write::Append { key: a, entries: entries(4, 1, 0), progress: Some(done.clone()) },
+            append(b, Vec::new()),
+        ])
+        .await
+        .expect("commits");
+    use Written::{Appended, Conflict, Created, Exists};
+    assert!(
+        matches!(
+            answers[..],
+            [
+                Appended,
+                Conflict,
+                Conflict,
+                Conflict,
+                Created(_),
+                Appended,
+                Conflict,
+                Exists,
+                Appended,
+                Appended,
+                Appended
+            ]
+        ),
+        "{answers:?}"
+    );
+    assert_eq!(store.journal(a, Seq(0), 100).await.expect("reads"), entries(0, 5, 0));
+    assert_eq!(store.journal(b, Seq(0), 100).await.expect("reads"), entries(0, 1, 0));
+    assert_eq!(store.execution(&gid("a")).await.expect("reads").expect("exists").progress, done);
+    assert_eq!(store.execution(&gid("b")).await.expect("reads").expect("exists").progress.phase, Phase::Running);
+    assert_eq!(store.commit(&[]).await.expect("commits"), []);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_repeated_append_leaves_the_row_as_it_is(#[values(Memory, Sqlite)] kind: Kind) {
+    let bed = Bed::new(kind).await;
+    let store = &*bed.store;
+    let key = created(store, create("a")).await;
+    let first = Write::Append { key, entries: entries(1, 1, 0), progress: Some(parked(5)) };
+    let later = progress(Phase::Committing, Activity::Active);
+    let second = Write::Append { key, entries: entries(2, 1, 0), progress: Some(later.clone()) };
+    assert_eq!(store.commit(&[first.clone(), second]).await.expect("commits"), [Written::Appended; 2]);
+    assert_eq!(store.commit(&[first]).await.expect("commits"), [Written::Appended]);
+    assert_eq!(store.execution(&gid("a")).await.expect("reads").expect("exists").progress, later);
+}
+
+#[rstest]
+#[tokio::test]
+async fn large_batches_keep_their_order(#[values(Memory, Sqlite)] kind: Kind) {
+    let bed = Bed::new(kind).await;
+    let store = &*bed.store;
+    let creates: Vec<Write> = (0..777).map(|i| create(&format!("g{i}"))).collect();
+    let answers = store.commit(&creates).await.expect("commits");
+    let keys: Vec<_> = answers
+        .iter()
+        .map(|answer| match answer {
+            Written::Created(key) => *key,
+            Written::Exists | Written::Appended | Written::Conflict => panic!("{answer:?}"),
+        })
+        .collect();
+    assert!(keys.is_sorted());
+    let done = progress(Phase::Succeeded, Activity::Finished);
+    let appends: Vec<Write> = keys
+        .iter()
+        .map(|key| Write::Append { key: *key, entries: entries(1, 2, 0), progress: Some(done.clone()) })
+        .collect();
+    assert_eq!(store.commit(&appends).await.expect("commits"), vec![Written::Appended; 777]);
+    for (i, key) in keys.iter().enumerate() {
+        assert_eq!(store.journal(*key, Seq(0), 9).await.expect("reads").len(), 3);
+        let row = store.execution(&gid(&format!("g{i}"))).await.expect("reads").expect("exists");
+        assert_eq!((row.key, row.progress.activity), (*key, Activity::Finished));
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_journal_is_read_in_pages(#[values(Memory, Sqlite)] kind: Kind) {
+    let bed = Bed::new(kind).await;
+    let store = &*bed.store;
+    let key = created(store, create("a")).await;
+    let other = created(store, create("b")).await;
+    for seq in 1..10 {
+        store.commit(&[append(other, entries(seq, 1, 0)), append(key, entries(seq, 1, 0))]).await.expect("commits");
+    }
+    for (from, limit, want) in [(0, 4, entries(0, 4, 0)), (4, 100, entries(4, 6, 0)), (10, 5, vec![]), (3, 0, vec![])] {
+        assert_eq!(store.journal(key, Seq(from), limit).await.expect("reads"), want, "{from} {limit}");
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn lists_are_filtered_and_newest_first(#[values(Memory, Sqlite)] kind: Kind) {
+    let bed = Bed::new(kind).await;
+    let store = &*bed.store;
+    let phases = [Phase::Running, Phase::Committing, Phase::RollingBack, Phase::Succeeded, Phase::Failed];
+    let activities = [Activity::Active, Activity::Parked, Activity::Quarantined, Activity::Finished];
+    let workflows = ["transfer", "refund"];
+    let mut rows = Vec::new();
+    for i in 0..40 {
+        let progress = progress(phases[i % 5], activities[i % 4]);
+        let name = workflows[i / 20];
+        let text = format!("g{i}");
+        created(store, create_of(name, &text, progress)).await;
+        rows.push(store.execution(&gid(&text)).await.expect("reads").expect("exists"));
+    }
+    rows.reverse();
+    for workflow in [None, Some(workflow(workflows[0])), Some(workflow(workflows[1])), Some(workflow("none"))] {
+        for phase in std::iter::once(None).chain(phases.map(Some)) {
+            for activity in std::iter::once(None).chain(activities.map(Some)) {
+                let mut filter = ListFilter { workflow: workflow.clone(), phase, activity, before: None, limit: 3 };
+                let mut want = rows.clone();
+                want.retain(|row| {
+                    workflow.as_ref().is_none_or(|workflow| row.execution.workflow == *workflow)
+                        && phase.is_none_or(|phase| row.progress.phase == phase)
+                        && activity.is_none_or(|activity| row.progress.activity == activity)
+                });
+                let mut found = Vec::new();
+                loop {
+                    let page = store.list(&filter).await.expect("reads");
+                    assert!(page.len() <= 3);
+                    filter.before = page.last().map(|row| row.key);
+                    found.extend(page);
+                    if filter.before.is_none() {
+                        break;
+                    }
+                }
+                assert_eq!(found, want, "{workflow:?} {phase:?} {activity:?}");
+            }
+        }
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn work_moves_between_the_queues(#[values(Memory, Sqlite)] kind: Kind) {
+    let bed = Bed::new(kind).await;
+    let store = &*bed.store;
+    let mut made = Vec::new();
+    for text in ["a", "b", "c"] {
+        made.push(created(store, create(text)).await);
+    }
+    let [a, b, c] = made[..] else { panic!("three") };
+    let name = workflow("transfer");
+    let now = Timestamp(100);
+
+    assert_eq!(keys(&store.active(None, 9).await.expect("reads")), [a, b, c]);
+    assert_eq!(keys(&store.active(Some(a), 1).await.expect("reads")), [b]);
+    assert_eq!(store.next_wake().await.expect("reads"), None);
+
+    let quarantined = progress(Phase::Running, Activity::Quarantined);
+    store.commit(&[advance(a, parked(60)), advance(b, parked(50)), advance(c, quarantined)]).await.expect("commits");
+    assert_eq!(keys(&store.active(None, 9).await.expect("reads")), []);
+    assert_eq!(store.next_wake().await.expect("reads"), Some(Timestamp(50)));
+    assert_eq!(keys(&store.due(now, 9).await.expect("reads")), [b, a]);
+    assert_eq!(keys(&store.due(now, 1).await.expect("reads")), [b]);
+    assert_eq!(keys(&store.due(Timestamp(50), 9).await.expect("reads")), [b]);
+    assert_eq!(keys(&store.due(Timestamp(49), 9).await.expect("reads")), []);
+    assert_eq!(keys(&store.quarantined(&name, None, 9).await.expect("reads")), [c]);
+    assert_eq!(keys(&store.quarantined(&name, Some(c), 9).await.expect("reads")), []);
+    assert_eq!(keys(&store.quarantined(&workflow("other"), None, 9).await.expect("reads")), []);
+
+    // A signal has no time; what is finished has no place.
+    let signal = progress(Phase::Running, Activity::Parked);
+    let finished = Progress { wake_at: Some(Timestamp(1)), ..progress(Phase::Succeeded, Activity::Finished) };
+    let active = progress(Phase::Running, Activity::Active);
+    store.commit(&[advance(a, signal), advance(b, finished), advance(c, active)]).await.expect("commits");
+    assert_eq!(keys(&store.active(None, 9).await.expect("reads")), [c]);
+    assert_eq!(store.next_wake().await.expect("reads"), None);
+    assert_eq!(keys(&store.due(Timestamp(u64::MAX), 9).await.expect("reads")), []);
+    assert_eq!(keys(&store.quarantined(&name, None, 9).await.expect("reads")), []);
+}
+
+#[rstest]
+#[tokio::test]
+async fn deployments_have_versions_and_components_stay(#[values(Memory, Sqlite)] kind: Kind) {
+    let bed = Bed::new(kind).await;
+    let store = &*bed.store;
+    let (one, two) = (Digest::new([1; 32]), Digest::new([2; 32]));
+    let (transfer, refund) = (workflow("transfer"), workflow("refund"));
+    assert_eq!(store.deployments(None).await.expect("reads"), []);
+    let mut made = Vec::new();
+    for (name, digest, at, want) in [
+        (&transfer, one, 10, (1, 10)),
+        (&transfer, one, 20, (1, 10)),
+        (&transfer, two, 30, (2, 30)),
+        (&transfer, one, 40, (3, 40)),
+        (&refund, one, 50, (1, 50)),
+    ] {
+        let deployment = store.deploy(name, digest, digest.as_bytes(), Timestamp(at)).await.expect("deploys");
+        assert_eq!((&deployment.workflow, deployment.digest), (name, digest));
+        assert_eq!((deployment.version, deployment.deployed_at.0), want);
+        made.push(deployment);
+    }
+    let [first, _, second, third, other] = &made[..] else { panic!("five") };
+    assert_eq!(store.deployments(None).await.expect("reads"), [other.clone(), third.clone()]);
+    let versions = store.deployments(Some(&transfer)).await.expect("reads");
+    assert_eq!(versions, [third.clone(), second.clone(), first.clone()]);
+    assert_eq!(store.deployments(Some(&workflow("none"))).await.expect("reads"), []);
+    assert_eq!(store.component(two).await.expect("reads").as_deref(), Some(&two.as_bytes()[..]));
+    assert_eq!(store.component(Digest::new([9; 32])).await.expect("reads"), None);
+}

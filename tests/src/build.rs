@@ -1,0 +1,80 @@
+//! Builds what a test needs, from source, once a process.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+use anyhow::{Context as _, Result, bail};
+
+static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
+
+fn once(key: &str, build: impl FnOnce() -> Result<PathBuf>) -> Result<PathBuf> {
+    let mut built = BUILT.lock().expect("a build does not panic while it holds this");
+    let built = built.get_or_insert_default();
+    if let Some(path) = built.get(key) {
+        return Ok(path.clone());
+    }
+    let path = build()?;
+    built.insert(key.to_owned(), path.clone());
+    Ok(path)
+}
+
+/// The top of the checkout.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are a folder of the checkout").to_owned()
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+fn cargo(arguments: &[&str]) -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(root()).args(arguments);
+    // What an outer cargo set for itself is none of the inner one's business.
+    for name in ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "CARGO_BUILD_TARGET"] {
+        command.env_remove(name);
+    }
+    let output = command.output().context("cargo can't be started")?;
+    if !output.status.success() {
+        bail!("cargo {} failed:\n{}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}
+
+/// The component of an example guest, for instance `transfer-saga`.
+///
+/// # Errors
+/// Cargo's messages.
+pub fn guest(package: &str) -> Result<PathBuf> {
+    once(&format!("guest {package}"), || {
+        let dir = target().join("guests");
+        let text = dir.to_string_lossy().into_owned();
+        cargo(&["build", "-q", "-p", package, "--target", "wasm32-wasip2", "--profile", "guest", "--target-dir", &text])?;
+        Ok(dir.join("wasm32-wasip2/guest").join(format!("{}.wasm", package.replace('-', "_"))))
+    })
+}
+
+/// A program of the workspace in the dev profile, for instance `bank`; with `features`, a copy of its own.
+///
+/// # Errors
+/// Cargo's messages.
+pub fn program(package: &str, features: &[&str]) -> Result<PathBuf> {
+    once(&format!("program {package} {features:?}"), || {
+        let built = target().join("debug").join(package);
+        // The whole workspace at once: built one by one, the packages would ask for their dependencies with different
+        // features, and each of these would be compiled several times.
+        if features.is_empty() {
+            cargo(&["build", "-q", "--workspace", "--bins"])?;
+            return Ok(built);
+        }
+        let list = features.iter().map(|feature| format!("{package}/{feature}")).collect::<Vec<_>>().join(",");
+        cargo(&["build", "-q", "--workspace", "--bins", "--features", &list])?;
+        // The next build without these features would overwrite it.
+        let copy = target().join("debug").join(format!("{package}-{}-{}", features.join("-"), std::process::id()));
+        std::fs::copy(&built, &copy).with_context(|| format!("{} can't be copied", built.display()))?;
+        Ok(copy)
+    })
+}

@@ -1,0 +1,56 @@
+//! Journals as they lie in the store's file, read behind the runtime's back.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use reprise_engine::{EntryRecord, ExecutionView, OpState, Seq, Timestamp};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, Row as _};
+
+/// The journal of `gid` in a store file; empty if it has none.
+///
+/// # Errors
+/// The file can't be read.
+pub async fn journal(file: &Path, gid: &str) -> Result<Vec<EntryRecord>> {
+    let mut connection = SqliteConnectOptions::new().filename(file).connect().await?;
+    let rows = sqlx::query(
+        "SELECT j.seq, j.at, j.kind, j.fingerprint, j.data FROM journal j JOIN executions e ON e.id = j.execution \
+         WHERE e.gid = ? ORDER BY j.seq",
+    )
+    .bind(gid)
+    .fetch_all(&mut connection)
+    .await
+    .context("the journal")?;
+    connection.close().await?;
+    rows.iter()
+        .map(|row| {
+            Ok(EntryRecord {
+                seq: Seq(u32::try_from(row.try_get::<i64, _>("seq")?)?),
+                at: Timestamp(u64::try_from(row.try_get::<i64, _>("at")?)?),
+                kind: u8::try_from(row.try_get::<i64, _>("kind")?)?,
+                fingerprint: row.try_get::<i64, _>("fingerprint")?.cast_unsigned(),
+                data: row.try_get("data")?,
+            })
+        })
+        .collect()
+}
+
+/// Branch and op of everything that a journal records as ended.
+///
+/// # Errors
+/// The journal is damaged.
+pub fn recorded_ops(journal: &[EntryRecord]) -> Result<BTreeSet<(String, String)>> {
+    if journal.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let view = ExecutionView::fold(journal)?;
+    let ended = |state| !matches!(state, OpState::Registered | OpState::InFlight | OpState::NotNeeded);
+    Ok(view
+        .branches
+        .iter()
+        .flat_map(|branch| branch.ops.iter().map(move |op| (branch, op)))
+        .filter(|(_, op)| ended(op.state))
+        .map(|(branch, op)| (branch.id.clone(), op.op.to_string()))
+        .collect())
+}

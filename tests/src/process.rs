@@ -1,0 +1,103 @@
+//! A child process that says where it listens, and ends with its owner.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+/// A running child process. Killed when dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    /// The JSON line it printed when it was ready.
+    pub ready: Value,
+}
+
+impl Process {
+    /// Starts a program and waits for its JSON line; stderr goes to the file `log`.
+    ///
+    /// # Errors
+    /// It can't be started, or ended before it was ready: the end of its log is in the message.
+    pub fn start(command: &mut Command, log: &Path) -> Result<Self> {
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(log).context("the log file")?;
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(file)
+            .spawn()
+            .with_context(|| format!("{:?} can't be started", command.get_program()))?;
+        let mut line = String::new();
+        let stdout = child.stdout.take().context("stdout is piped")?;
+        BufReader::new(stdout).read_line(&mut line).context("the ready line")?;
+        match serde_json::from_str(&line) {
+            Ok(ready) => Ok(Self { child, ready }),
+            Err(_) => {
+                let _ = child.kill();
+                let status = child.wait()?;
+                let text = std::fs::read_to_string(log).unwrap_or_default();
+                let tail: Vec<&str> = text.lines().rev().take(20).collect();
+                let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
+                bail!("{:?} ended ({status}) before it was ready:\n{tail}", command.get_program());
+            }
+        }
+    }
+
+    /// The address under `name` in the ready line.
+    ///
+    /// # Errors
+    /// The line has none.
+    pub fn address(&self, name: &str) -> Result<String> {
+        Ok(self.ready[name].as_str().with_context(|| format!("no {name} in {}", self.ready))?.to_owned())
+    }
+
+    /// Kills it with SIGKILL and waits until it is gone.
+    ///
+    /// # Errors
+    /// It can't be signalled.
+    pub fn kill(&mut self) -> Result<ExitStatus> {
+        self.child.kill()?;
+        Ok(self.child.wait()?)
+    }
+
+    /// Asks it to end (SIGTERM) and waits until it has.
+    ///
+    /// # Errors
+    /// It can't be signalled.
+    pub fn terminate(&mut self) -> Result<ExitStatus> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+        Ok(self.child.wait()?)
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Errors
+    /// It can't be waited for.
+    pub fn wait(&mut self) -> Result<ExitStatus> {
+        Ok(self.child.wait()?)
+    }
+
+    /// Whether it has ended.
+    ///
+    /// # Errors
+    /// It can't be waited for.
+    pub fn ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Ended already is no error.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

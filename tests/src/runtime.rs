@@ -1,0 +1,99 @@
+//! The runtime, as a process that can be killed and started again on its data.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use crate::{Bank, Process, client, guest, program};
+
+/// How to start a runtime.
+#[derive(Debug, Clone, Default)]
+pub struct RuntimeOptions {
+    /// Cargo features of the program, for instance `crash-points`.
+    pub features: Vec<&'static str>,
+    /// Variables of its environment.
+    pub env: Vec<(String, String)>,
+    /// More command line arguments of `serve`.
+    pub arguments: Vec<String>,
+}
+
+/// A running runtime.
+pub struct Runtime {
+    /// The process.
+    pub process: Process,
+    /// `http://127.0.0.1:port`.
+    pub url: String,
+    /// Its data.
+    pub dir: PathBuf,
+    client: reqwest::Client,
+}
+
+impl Runtime {
+    /// Starts a runtime on `dir` that knows `bank` as `bank` (HTTP) and `bank-grpc` (gRPC).
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start(dir: &Path, bank: &Bank, options: &RuntimeOptions) -> Result<Self> {
+        let mut command = Command::new(program("reprise", &options.features)?);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(dir.join("reprise"));
+        command.arg("--participant").arg(format!("bank={}", bank.http));
+        command.arg("--participant").arg(format!("bank-grpc={}", bank.grpc));
+        command.args(&options.arguments).current_dir(dir);
+        command.envs(options.env.iter().map(|(name, value)| (name, value)));
+        let process = Process::start(&mut command, &dir.join("reprise.log"))?;
+        let url = format!("http://{}", process.address("listen")?);
+        Ok(Self { process, url, dir: dir.to_owned(), client: client() })
+    }
+
+    /// The file of its store.
+    #[must_use]
+    pub fn store_file(&self) -> PathBuf {
+        self.dir.join("reprise/reprise.db")
+    }
+
+    /// Uploads an example guest as the workflow of the same name.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub async fn deploy(&self, package: &str) -> Result<Value> {
+        let component = std::fs::read(guest(package)?)?;
+        let response = self.client.put(format!("{}/v1/workflows/{package}", self.url)).body(component).send().await?;
+        answer(response).await
+    }
+
+    /// Triggers an execution; `wait` for instance `30s`.
+    ///
+    /// # Errors
+    /// It is refused, or the runtime is gone.
+    pub async fn trigger(&self, gid: &str, workflow: &str, input: &Value, wait: Option<&str>) -> Result<Value> {
+        let wait = wait.map(|wait| format!("&wait={wait}")).unwrap_or_default();
+        let url = format!("{}/v1/executions/{gid}?workflow={workflow}{wait}", self.url);
+        answer(self.client.post(url).json(input).send().await?).await
+    }
+
+    /// How an execution stands; `wait` for its end that long.
+    ///
+    /// # Errors
+    /// There is none, or the runtime is gone.
+    pub async fn execution(&self, gid: &str, wait: Option<&str>) -> Result<Value> {
+        let wait = wait.map(|wait| format!("?wait={wait}")).unwrap_or_default();
+        answer(self.client.get(format!("{}/v1/executions/{gid}{wait}", self.url)).send().await?).await
+    }
+
+    /// Any GET of the API.
+    ///
+    /// # Errors
+    /// It is refused, or the runtime is gone.
+    pub async fn get(&self, path: &str) -> Result<Value> {
+        answer(self.client.get(format!("{}{path}", self.url)).send().await?).await
+    }
+}
+
+async fn answer(response: reqwest::Response) -> Result<Value> {
+    let status = response.status();
+    let text = response.text().await.context("the answer")?;
+    ensure!(status.is_success(), "{status}: {text}");
+    serde_json::from_str(&text).with_context(|| format!("{status}: {text:?} is no JSON"))
+}
