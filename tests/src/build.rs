@@ -33,9 +33,14 @@ fn cargo(arguments: &[&str]) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.current_dir(root()).args(arguments);
-    // What an outer cargo set for itself is none of the inner one's business.
-    for name in ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "CARGO_BUILD_TARGET"] {
-        command.env_remove(name);
+    // What an outer cargo set for itself is none of the inner one's business: some build scripts look at it, and
+    // would run again.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        let own = text.starts_with("CARGO_") && !matches!(text.as_ref(), "CARGO_HOME" | "CARGO_TARGET_DIR");
+        if own || matches!(text.as_ref(), "RUSTFLAGS" | "LD_LIBRARY_PATH") {
+            command.env_remove(&name);
+        }
     }
     let output = command.output().context("cargo can't be started")?;
     if !output.status.success() {

@@ -18,7 +18,7 @@ pub enum ComponentError {
     #[error("the upload is empty; send the bytes of a WebAssembly component")]
     Empty,
     /// Too many bytes.
-    #[error("the component has {bytes} bytes, {max} are allowed (setting `host.component_bytes_max`)")]
+    #[error("the component has {bytes} bytes, {max} are allowed (setting `limits.component_bytes`)")]
     TooLarge {
         /// How many it has.
         bytes: usize,

@@ -10,8 +10,9 @@ pub struct HostConfig {
     /// Where compiled components are kept. Only this process's user may write there: the files are machine code.
     /// None compiles again after every start.
     pub cache_dir: Option<PathBuf>,
-    /// Instances at one time. Each reserves address space of twice `memory_bytes_max` and a stack of 1 MiB, and up to
-    /// six of the process's memory mappings (`vm.max_map_count`): stay below 10,000.
+    /// Instances at one time, at most some 10,000 (`vm.max_map_count`). Each reserves address space of twice
+    /// `memory_bytes_max`, and 1 MiB each for its stack and its tables. Linux refuses stacks or tables that are
+    /// together larger than the machine's memory, though hardly any of it is used.
     pub instances: u32,
     /// Linear memory of one instance, all its modules together.
     pub memory_bytes_max: usize,
@@ -23,6 +24,8 @@ pub struct HostConfig {
     /// Slices of 10 ms that one call of `run` or `handle` may compute, replay included. A coarse end for loops that
     /// never stop; waiting does not count.
     pub slices_max: u32,
+    /// Bytes that a guest hands to the host in one import or result.
+    pub import_bytes_max: usize,
     /// Compiled components kept ready in memory; others are mapped from `cache_dir` again.
     pub programs_in_memory: usize,
     /// Bytes of a guest's standard error, and of its standard output, that are kept: the last ones.
@@ -33,11 +36,13 @@ impl Default for HostConfig {
     fn default() -> Self {
         Self {
             cache_dir: None,
-            instances: 1_000,
+            // Fits a machine with 1 GiB.
+            instances: 800,
             memory_bytes_max: 256 << 20,
             component_bytes_max: 64 << 20,
             fuel: None,
             slices_max: 6_000,
+            import_bytes_max: 32 << 20,
             programs_in_memory: 256,
             stdio_bytes_max: 8 << 10,
         }
@@ -48,7 +53,7 @@ impl Default for HostConfig {
 #[derive(Debug, Error)]
 pub enum HostError {
     /// A setting makes no sense.
-    #[error("setting `host.{setting}`: {rule}")]
+    #[error("setting `limits.{setting}`: {rule}")]
     Setting {
         /// Its name.
         setting: &'static str,
@@ -57,8 +62,8 @@ pub enum HostError {
     },
     /// The pool of instances can't be reserved, or the processor lacks something.
     #[error(
-        "the engine can't reserve {instances} instances of {memory_bytes_max} bytes: {why}; lower `host.instances` \
-         or `host.memory_bytes_max`, or raise the limits of the process (`ulimit -v`, `vm.overcommit_memory`)"
+        "the engine can't reserve {instances} instances of {memory_bytes_max} bytes: {why}; lower `limits.instances` \
+         or `limits.memory_bytes`, or raise the limits of the process (`ulimit -v`, `vm.overcommit_memory`)"
     )]
     Engine {
         /// As configured.
@@ -91,10 +96,11 @@ impl HostConfig {
     pub(crate) fn check(&self) -> Result<(), HostError> {
         let rules = [
             ("instances", self.instances > 0, "at least 1"),
-            ("memory_bytes_max", self.memory_bytes_max >= 64 << 10, "at least 65536"),
-            ("memory_bytes_max", self.memory_bytes_max <= 4 << 30, "at most 4 GiB"),
+            ("memory_bytes", self.memory_bytes_max >= 64 << 10, "at least 65536"),
+            ("memory_bytes", self.memory_bytes_max <= 4 << 30, "at most 4 GiB"),
             ("fuel", self.fuel != Some(0), "at least 1, or not set"),
-            ("slices_max", self.slices_max > 0, "at least 1"),
+            ("compute_ms", self.slices_max > 0, "at least 10"),
+            ("import_bytes", self.import_bytes_max > 0, "at least 1"),
             ("programs_in_memory", self.programs_in_memory > 0, "at least 1"),
         ];
         match rules.into_iter().find(|(_, holds, _)| !holds) {

@@ -28,7 +28,7 @@ pub enum GuestFailure {
         limit: String,
     },
     /// It wanted more memory than is allowed.
-    #[error("the guest needs {asked} bytes of memory, {limit} are allowed (setting `host.memory_bytes_max`)")]
+    #[error("the guest needs {asked} bytes of memory, {limit} are allowed (setting `limits.memory_bytes`)")]
     OutOfMemory {
         /// What it would have had.
         asked: usize,
@@ -36,7 +36,7 @@ pub enum GuestFailure {
         limit: usize,
     },
     /// Every instance of the pool is in use: try again later.
-    #[error("all instances are in use (setting `host.instances`)")]
+    #[error("all instances are in use (setting `limits.instances`)")]
     NoInstance,
     /// A handler is due and the component has no export `handle`.
     #[error("the component does not export `handle`, which a registered handler needs")]
@@ -69,7 +69,7 @@ impl GuestFailure {
         }
         if error.downcast_ref::<Trap>() == Some(&Trap::OutOfFuel) {
             let fuel = fuel.unwrap_or_default();
-            return Self::OutOfFuel { limit: format!("more than {fuel} units of fuel (setting `host.fuel`)") };
+            return Self::OutOfFuel { limit: format!("more than {fuel} units of fuel (setting `limits.fuel`)") };
         }
         let kind = match (error.downcast_ref::<Trap>(), error.downcast_ref::<I32Exit>()) {
             (Some(trap), _) => trap.to_string(),

@@ -95,5 +95,6 @@ fn end<T>(store: &mut Store<State>, runtime: &Runtime, returned: wasmtime::Resul
     state.entered = false;
     let now = state.session.with(|execution| execution.now());
     state.wasi.clock.pause(now);
+    state.wasi.flush();
     returned.map_err(|error| GuestFailure::of(&error, &state.wasi.stderr_tail(), runtime.config.fuel))
 }

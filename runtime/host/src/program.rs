@@ -70,6 +70,7 @@ impl Program {
         let fuel = runtime.config.fuel;
         let mut store = Store::new(&runtime.engine, State::new(session, self.handle.is_some(), &runtime.config));
         store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(runtime.config.import_bytes_max);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| {
             store.data_mut().slices.spend()?;

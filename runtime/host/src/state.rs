@@ -78,7 +78,7 @@ impl ResourceLimiter for MemoryLimit {
 
 /// More slices than allowed.
 #[derive(Debug, Error)]
-#[error("more than {} ms (setting `host.slices_max`)", u128::from(*.limit) * SLICE.as_millis())]
+#[error("more than {} ms (setting `limits.compute_ms`)", u128::from(*.limit) * SLICE.as_millis())]
 pub(crate) struct SlicesExceeded {
     limit: u32,
 }

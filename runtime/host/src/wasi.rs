@@ -65,6 +65,7 @@ pub(crate) struct Wasi {
     timers: HashMap<u32, u64>,
     random: Xoshiro256PlusPlus,
     insecure_seed: (u64, u64),
+    stdout: Output,
     stderr: Output,
 }
 
@@ -74,7 +75,7 @@ impl Wasi {
         let (random, insecure_seed) = generator;
         let stdout = Output::new(Stream::Stdout, session.clone(), stdio_bytes_max);
         let stderr = Output::new(Stream::Stderr, session.clone(), stdio_bytes_max);
-        let ctx = WasiCtx::builder().stdout(stdout).stderr(stderr.clone()).build();
+        let ctx = WasiCtx::builder().stdout(stdout.clone()).stderr(stderr.clone()).build();
         Self {
             ctx,
             table: ResourceTable::new(),
@@ -82,8 +83,15 @@ impl Wasi {
             timers: HashMap::new(),
             random,
             insecure_seed,
+            stdout,
             stderr,
         }
+    }
+
+    /// Logs what stands on a line without an end.
+    pub(crate) fn flush(&self) {
+        self.stdout.flush_line();
+        self.stderr.flush_line();
     }
 
     /// What the guest wrote to standard error last.

@@ -26,7 +26,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post, put};
 use reprise_coordinator::Coordinator;
 use tokio::sync::Semaphore;
@@ -83,7 +82,7 @@ impl Api {
     }
 }
 
-/// All endpoints.
+/// All endpoints. Bodies are read by `body` alone, which bounds them.
 pub fn router(api: Api) -> Router {
     Router::new()
         .route("/health", get(health::health))
@@ -98,8 +97,6 @@ pub fn router(api: Api) -> Router {
         .route("/v1/executions/{gid}/events", get(events::events))
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::wrong_method)
-        // Bodies are read by `body` alone, which has its own limits.
-        .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(problem::panicked))
         .with_state(api)
 }

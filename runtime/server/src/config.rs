@@ -226,6 +226,13 @@ mod tests {
     }
 
     #[test]
+    fn a_misplaced_secret_is_not_shown() {
+        let toml = "[participants.bank]\nurl = 'http://x'\nheaders = 'Bearer s3cret'";
+        let error = load(toml, &[]).expect_err("wrong").to_string();
+        assert!(error.contains("`participants.bank.headers`") && !error.contains("s3cret"), "{error}");
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         for (toml, arguments, contains) in [
             ("lisen = 'x'", &[][..], &["`lisen`", ".toml", "listen"][..]),

@@ -67,6 +67,13 @@ impl Output {
         }
     }
 
+    pub(super) fn flush_line(&self) {
+        let line = std::mem::take(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner).line);
+        if !line.is_empty() {
+            self.log(&line);
+        }
+    }
+
     fn log(&self, line: &[u8]) {
         let line = String::from_utf8_lossy(line);
         let line = line.trim_end();

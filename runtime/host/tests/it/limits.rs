@@ -65,7 +65,7 @@ async fn fuel_is_bounded_and_counted_alike() {
     let host = Host::new(HostConfig { fuel: Some(2_000_000), ..config() }).expect("a good configuration");
     let failure = fails(&host, "spin").await;
     assert!(matches!(failure, GuestFailure::OutOfFuel { .. }), "{failure:?}");
-    assert!(failure.to_string().contains("host.fuel"), "{failure}");
+    assert!(failure.to_string().contains("limits.fuel"), "{failure}");
     // Each call is given the full amount again.
     let program = probe(&host).await;
     for _ in 0..3 {
@@ -113,7 +113,7 @@ async fn settings_are_checked() {
     // 4,000,000 instances of 4 GiB are beyond any address space.
     let refused = Host::new(HostConfig { instances: 4_000_000, memory_bytes_max: 4 << 30, ..config() });
     let text = refused.expect_err("it can't be reserved").to_string();
-    assert!(text.contains("host.instances"), "{text}");
+    assert!(text.contains("limits.instances"), "{text}");
 }
 
 #[tokio::test]

@@ -52,7 +52,9 @@ async fn messages_are_shown_once() {
         [
             "INFO guest: before gid=log-1 workflow=probe",
             "INFO guest: printed gid=log-1 workflow=probe stream=\"stdout\"",
+            "INFO guest: in two pieces gid=log-1 workflow=probe stream=\"stdout\"",
             "WARN guest: after gid=log-1 workflow=probe",
+            "WARN guest: without end gid=log-1 workflow=probe stream=\"stderr\"",
         ]
     );
     // With both the call and its result recorded, only what comes after is new; with all recorded, nothing is.

@@ -1,9 +1,9 @@
 //! What a guest does, and that every prefix of its journal leads to the same end.
 
-use reprise_engine::{CallResult, GuestError, Operation, Phase, RunResult};
+use reprise_engine::{CallResult, GuestError, Phase, RunResult};
 use reprise_host::GuestFailure;
 
-use crate::drive::{COMMIT, Drive, ok, output, phase, refuse_in, run_and_replay, stopped};
+use crate::drive::{Answer, COMMIT, Drive, ok, output, phase, refuse_in, run_and_replay, stopped};
 use crate::guests::{ECHO, component, host, probe};
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn a_text_that_is_no_integer_is_the_guests_mistake() {
 async fn results_reach_the_guest_as_the_contract_says() {
     let host = host();
     let program = probe(&host).await;
-    let cases: [(fn(&Operation) -> CallResult, &str); 4] = [
+    let cases: [(Answer, &str); 4] = [
         (|_| CallResult::Exhausted { attempts: 3, error: "503".into() }, "failure: 3 attempts: 503"),
         (|_| CallResult::Deadline { attempts: 1, error: "late".into() }, "failure: 1 attempt: late"),
         (|_| CallResult::Invalid("unknown participant".into()), "failure: unknown participant"),

@@ -69,7 +69,8 @@ async fn next(stream: &mut BodyDataStream, so_far: usize, announced: Option<u64>
         Ok(Some(Ok(chunk))) => Ok(Some(chunk)),
         Ok(Some(Err(error))) => {
             let of = announced.map(|bytes| format!(" of {bytes}")).unwrap_or_default();
-            let detail = format!("the body broke off after {so_far}{of} bytes ({error}); send it again, nothing is kept");
+            let detail =
+                format!("the body broke off after {so_far}{of} bytes ({error}); send it again, nothing is kept");
             Err(Problem::new(ProblemKind::TruncatedBody, detail))
         }
         Err(_) => {

@@ -1,6 +1,8 @@
 //! Journal entries as people read them.
 
-use reprise_engine::{CallResult, Entry, EntryRecord, Operation, Registration, RunResult, SqlOperation, SqlValue, Undo};
+use reprise_engine::{
+    CallResult, Entry, EntryRecord, Operation, Registration, RunResult, SqlOperation, SqlValue, Undo,
+};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
@@ -246,13 +248,13 @@ mod tests {
         };
         insta::assert_snapshot!(
             json(&entry.to_record(Seq(1), Timestamp(5))),
-            @""
+            @r#"{"seq":1,"at":"1970-01-01T00:00:00.005Z","kind":"op-intended","fingerprint":"e87301629d287018","bytes":98,"entry":{"ticket":0,"branch":"01","operation":{"kind":"http","method":"POST","target":"bank/in","body":{"amount": 12345678901234567890.10}},"registered":[{"op":"rollback","branch":"01","operation":{"kind":"http","method":"POST","target":"bank/in","body_text":"undo"},"options":{"timeout_ms":5}}]}}"#
         );
         let result = CallResult::Success { status: 200, body: vec![0xff] };
         let entry = Entry::Completed { scope: Some(2), ticket: Ticket(0), result, attempts: 3 };
         insta::assert_snapshot!(
             json(&entry.to_record(Seq(2), Timestamp(6))),
-            @""
+            @r#"{"seq":2,"at":"1970-01-01T00:00:00.006Z","kind":"op-completed","fingerprint":"83f4cfa0e98e5b0e","bytes":11,"entry":{"handler":2,"ticket":0,"attempts":3,"result":{"kind":"success","status":200,"body_base64":"/w=="}}}"#
         );
     }
 

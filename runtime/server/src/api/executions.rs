@@ -88,10 +88,7 @@ pub(super) async fn output(State(api): State<Api>, GidPath(gid): GidPath) -> Res
 }
 
 /// `GET /v1/executions?phase=&workflow=&activity=&after=&limit=`: newest first.
-pub(super) async fn list(
-    State(api): State<Api>,
-    Params(params): Params<ListParams>,
-) -> Result<Response, Problem> {
+pub(super) async fn list(State(api): State<Api>, Params(params): Params<ListParams>) -> Result<Response, Problem> {
     let limit = page_size(params.limit, LIMIT)?;
     let filter = ListFilter {
         workflow: params.workflow,

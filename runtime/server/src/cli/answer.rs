@@ -1,7 +1,11 @@
 //! The API's answers as the command line reads them; what it does not know it passes over.
 
+use std::fmt;
+
 use reprise_engine::Phase;
 use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::moment::Moment;
@@ -175,9 +179,37 @@ pub(super) struct Entry {
     pub(super) kind: String,
     pub(super) bytes: u64,
     #[serde(default)]
-    pub(super) entry: serde_json::Value,
+    pub(super) entry: Members,
     /// Why it can't be read.
     pub(super) error: Option<String>,
+}
+
+/// The members of an object, in the order in which they came.
+#[derive(Debug, Default)]
+pub(super) struct Members(pub(super) Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Members, M::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
 }
 
 fn broken() -> String {
@@ -186,11 +218,11 @@ fn broken() -> String {
 
 /// Where the next page begins: whatever the server says, given back to it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "serde_json::Value")]
+#[serde(from = "Value")]
 pub(super) struct Cursor(pub(super) String);
 
-impl From<serde_json::Value> for Cursor {
-    fn from(value: serde_json::Value) -> Self {
+impl From<Value> for Cursor {
+    fn from(value: Value) -> Self {
         Self(value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned))
     }
 }

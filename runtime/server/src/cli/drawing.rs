@@ -85,16 +85,15 @@ impl Drawing {
         }
         self.heading("branches");
         let mut columns = Columns::default();
-        let rows: Vec<Vec<Vec<Cell>>> =
-            branches.iter().map(|branch| branch.ops.iter().map(|op| self.op(op)).collect()).collect();
-        rows.iter().flatten().for_each(|row| columns.fit(row));
+        let rows: Vec<Vec<(&OpView, Vec<Cell>)>> = branches.iter().map(|branch| self.rows(branch)).collect();
+        rows.iter().flatten().for_each(|(_, row)| columns.fit(row));
         for (index, (branch, rows)) in branches.iter().zip(&rows).enumerate() {
             let (knot, stem) = limb(index + 1 == branches.len());
             let id = self.paint.paint(Role::Strong, &clean(&branch.id));
             let whole = if branch.id == "00" { " (the whole execution)" } else { "" };
             self.line(&format!("{knot}{id}{whole}"));
-            for (index, (op, row)) in branch.ops.iter().zip(rows).enumerate() {
-                let (knot, op_stem) = limb(index + 1 == branch.ops.len());
+            for (index, (op, row)) in rows.iter().enumerate() {
+                let (knot, op_stem) = limb(index + 1 == rows.len());
                 let row = columns.line(self.paint, row);
                 self.line(&format!("{stem}{knot}{row}"));
                 if let Some(error) = op.error.as_deref().map(detail).filter(|error| !error.is_empty()) {
@@ -103,6 +102,13 @@ impl Drawing {
                 }
             }
         }
+    }
+
+    /// The operations of a branch, what it does before what ends it.
+    fn rows<'a>(&self, branch: &'a Branch) -> Vec<(&'a OpView, Vec<Cell>)> {
+        let mut ops: Vec<&OpView> = branch.ops.iter().collect();
+        ops.sort_by_key(|op| op.op != "action");
+        ops.into_iter().map(|op| (op, self.op(op))).collect()
     }
 
     fn journal_error(&mut self, execution: &Execution) {

@@ -6,7 +6,7 @@ use clap::Args;
 use reprise_engine::Gid;
 use serde_json::Value;
 
-use super::answer::{Entry, Execution, Journal};
+use super::answer::{Entry, Execution, Journal, Members};
 use super::error::CliError;
 use super::exit_code::Exit;
 use super::output::{self, Format, clean};
@@ -100,19 +100,46 @@ fn line(entry: &Entry, paint: Paint) -> String {
     format!("{seq}  {at}  {kind}  {bytes}  {what}")
 }
 
-/// `name=value name=value`, without what is empty.
-fn describe(entry: &Value) -> String {
-    let Some(members) = entry.as_object() else {
-        return if entry.is_null() { String::new() } else { value(entry) };
-    };
+/// `name=value name=value`, without what is empty; operations as people call them.
+fn describe(entry: &Members) -> String {
     let empty = |value: &Value| {
-        value.is_null()
-            || value.as_str().is_some_and(str::is_empty)
-            || value.as_array().is_some_and(Vec::is_empty)
-            || value.as_object().is_some_and(serde_json::Map::is_empty)
+        value.is_null() || value.as_str().is_some_and(str::is_empty) || value.as_array().is_some_and(Vec::is_empty)
     };
-    let shown = members.iter().filter(|(name, member)| *name != "kind" && !empty(member));
-    shown.map(|(name, member)| format!("{}={}", clean(name), value(member))).collect::<Vec<_>>().join(" ")
+    let shown = entry.0.iter().filter(|(_, member)| !empty(member)).map(|(name, member)| {
+        let text = match (name.as_str(), member) {
+            ("operation", operation) => call(operation),
+            ("registered", Value::Array(registered)) => {
+                format!("[{}]", registered.iter().map(registration).collect::<Vec<_>>().join(", "))
+            }
+            _ => value(member),
+        };
+        format!("{}={text}", clean(name))
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+/// `POST bank/out {..}`; as it is if it is no call of HTTP or gRPC.
+fn call(operation: &Value) -> String {
+    let text = |name| operation.get(name).and_then(Value::as_str).map(clean);
+    match (text("kind").as_deref(), text("method"), text("target")) {
+        (Some("http"), Some(method), Some(target)) => {
+            let body = operation.get("body").map(|body| format!(" {}", value(body))).unwrap_or_default();
+            format!("{method} {target}{body}")
+        }
+        (Some("grpc"), Some(method), Some(target)) => format!("gRPC {target}/{}", method.trim_start_matches('/')),
+        _ => value(operation),
+    }
+}
+
+/// `01 rollback POST bank/out/revert`.
+fn registration(registration: &Value) -> String {
+    let text = |name| registration.get(name).and_then(Value::as_str).map(clean);
+    let what = match (registration.get("operation"), text("handler")) {
+        (Some(operation), _) => call(operation),
+        (None, Some(handler)) => format!("handler {handler}"),
+        (None, None) => value(registration),
+    };
+    format!("{} {} {what}", text("branch").unwrap_or_default(), text("op").unwrap_or_default())
 }
 
 fn value(value: &Value) -> String {
@@ -131,16 +158,41 @@ fn value(value: &Value) -> String {
 mod tests {
     use super::*;
 
+    fn check(kind: &str, entry: &str) -> String {
+        let entry = format!(
+            r#"{{"seq": 3, "at": "2026-01-02T03:04:05.678Z", "kind": "{kind}", "fingerprint": "00ff", "bytes": 34, "entry": {entry}}}"#
+        );
+        line(&serde_json::from_str(&entry).expect("an entry"), Paint::Plain)
+    }
+
     #[test]
     fn an_entry_is_a_line() {
-        let entry = serde_json::from_str(
-            r#"{"seq": 3, "at": "2026-01-02T03:04:05.678Z", "kind": "op-completed", "fingerprint": "00ff", "bytes": 34,
-                "entry": {"attempts": 2, "error": null, "result": {"success": {"status": 200}}, "text": "a b"}}"#,
-        )
-        .expect("an entry");
         insta::assert_snapshot!(
-            line(&entry, Paint::Plain),
-            @r#"   3  2026-01-02 03:04:05.678Z  op-completed        34 B  attempts=2 result={"success":{"status":200}} text="a b""#
+            check("op-completed", r#"{"ticket": 0, "attempts": 2, "error": null, "result": {"state": "success"}, "text": "a b"}"#),
+            @r#"   3  2026-01-02 03:04:05.678Z  op-completed        34 B  ticket=0 attempts=2 result={"state":"success"} text="a b""#
+        );
+    }
+
+    #[test]
+    fn operations_read_as_calls() {
+        let entry = r#"{"ticket": 0, "branch": "01", "operation": {"kind": "http", "method": "POST", "target": "bank/out", "body": [1]},
+            "registered": [
+                {"op": "rollback", "branch": "01", "operation": {"kind": "grpc", "method": "/b.Bank/Undo", "target": "bank"}},
+                {"op": "commit", "branch": "01", "handler": "confirm"}
+            ]}"#;
+        insta::assert_snapshot!(
+            check("op-intended", entry),
+            @"   3  2026-01-02 03:04:05.678Z  op-intended         34 B  ticket=0 branch=01 operation=POST bank/out [1] registered=[01 rollback gRPC bank/b.Bank/Undo, 01 commit handler confirm]"
+        );
+    }
+
+    #[test]
+    fn a_broken_entry_says_why() {
+        let entry =
+            r#"{"seq": 3, "at": 0, "fingerprint": "00ff", "bytes": 34, "error": "the stored bytes are damaged"}"#;
+        insta::assert_snapshot!(
+            line(&serde_json::from_str(entry).expect("an entry"), Paint::Plain),
+            @"   3  1970-01-01 00:00:00.000Z  broken              34 B  the stored bytes are damaged"
         );
     }
 }

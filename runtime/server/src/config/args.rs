@@ -102,7 +102,7 @@ impl FromStr for Assignment {
 
 impl Provider for &ServeArgs {
     fn metadata(&self) -> Metadata {
-        Metadata::named("the command line")
+        Metadata::named("command line flags")
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {

@@ -47,6 +47,10 @@ fn describe(error: &figment::Error) -> String {
             }
             format!("is unknown; use one of {}", known.join(", "))
         }
+        // Headers carry credentials: what was found there is not shown.
+        Kind::InvalidType(_, expected) if path.iter().any(|key| key == "headers") => {
+            format!("has another type; use {expected}")
+        }
         Kind::Message(_)
         | Kind::InvalidType(..)
         | Kind::InvalidValue(..)

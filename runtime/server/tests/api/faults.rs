@@ -25,6 +25,7 @@ pub(crate) struct FaultyStore {
 struct State {
     reads: Option<String>,
     writes: Option<String>,
+    panics: bool,
     damaged: Vec<(String, u32)>,
     gids: HashMap<i64, String>,
 }
@@ -92,6 +93,7 @@ impl Store for FaultyStore {
 
     async fn list(&self, filter: &ListFilter) -> Result<Vec<ExecutionRow>, StoreError> {
         self.reads()?;
+        assert!(!self.with(|state| state.panics), "a mistake that a test makes on purpose");
         self.inner.list(filter).await
     }
 
@@ -184,4 +186,15 @@ async fn a_store_that_does_not_answer_is_told() {
     }
     store.mend();
     assert_eq!(face.get("/v1/executions/a").await.succeeded()["phase"], "succeeded");
+}
+
+#[tokio::test]
+async fn a_panic_is_answered_and_nobody_else_notices() {
+    let store = Arc::new(FaultyStore::default());
+    let face = Face::on(store.clone(), CoordinatorConfig::default(), Default::default()).await;
+    store.with(|state| state.panics = true);
+    let answer = face.get("/v1/executions").await;
+    answer.is_problem(500, "internal", &["the runtime made a mistake", "log"]);
+    assert!(!answer.text().contains("on purpose"), "the inside stays inside");
+    assert_eq!(face.get("/health").await.status, 200);
 }

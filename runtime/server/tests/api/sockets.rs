@@ -20,12 +20,8 @@ struct Running {
 }
 
 async fn start() -> Running {
-    let limits = Limits {
-        instances: 8,
-        memory_bytes: 64 << 20,
-        component_bytes: COMPONENT_BYTES_MAX,
-        ..Limits::default()
-    };
+    let limits =
+        Limits { instances: 8, memory_bytes: 64 << 20, component_bytes: COMPONENT_BYTES_MAX, ..Limits::default() };
     let config = Config { listen: "127.0.0.1:0".into(), store: StoreKind::Memory, limits, ..Config::default() };
     let server = Server::start(&config).await.expect("it starts");
     let address = server.address();
@@ -72,7 +68,10 @@ async fn an_upload_of_100_mb_gets_its_answer() {
     let head = format!("PUT /v1/workflows/w HTTP/1.1\r\ncontent-length: {}", body.len());
     let answer = send(server.address, &head, &body, false).await;
     assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("limits.component_bytes"), "{answer}");
-    assert!(answer.contains("may have 1048576 bytes (setting `limits.component_bytes`), this one has 104857600 bytes"), "{answer}");
+    assert!(
+        answer.contains("may have 1048576 bytes (setting `limits.component_bytes`), this one has 104857600 bytes"),
+        "{answer}"
+    );
     // A client that asks first sends nothing.
     let head = format!("{head}\r\nexpect: 100-continue");
     let answer = send(server.address, &head, b"", false).await;

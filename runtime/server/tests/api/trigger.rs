@@ -78,7 +78,13 @@ async fn raw_bytes_come_back_as_they_are() {
         ("bytes", &raw[..], &b"\xff\x00"[..], json!({ "output_base64": "/wA=" }), "application/octet-stream"),
         ("text", &raw, b"hello", json!({ "output_base64": "aGVsbG8=" }), "text/plain; charset=utf-8"),
         ("json", &raw, b"[1]", json!({ "output": [1] }), "application/json"),
-        ("form", &["content-type: application/x-www-form-urlencoded"], b"[2]", json!({ "output": [2] }), "application/json"),
+        (
+            "form",
+            &["content-type: application/x-www-form-urlencoded"],
+            b"[2]",
+            json!({ "output": [2] }),
+            "application/json",
+        ),
         ("empty", &[], b"", json!({ "output_base64": "" }), "text/plain; charset=utf-8"),
     ] {
         let path = format!("/v1/executions/{gid}?workflow=echo&wait=true");

@@ -50,7 +50,7 @@ fn running() {
                 done("action", "POST bank/transfer-out", "success", 1, 0, 12),
                 op("rollback", "POST bank/transfer-out/revert", "registered"),
             ] },
-            { "id": "02", "ops": [action, op("rollback", "POST bank/transfer-in/revert", "registered")] },
+            { "id": "02", "ops": [op("rollback", "POST bank/transfer-in/revert", "registered"), action] },
         ],
     }));
     insta::assert_snapshot!(drawing);
