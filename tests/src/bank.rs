@@ -99,7 +99,8 @@ impl Bank {
     /// The bank does not answer.
     pub async fn effects(&self, gid: &str) -> Result<BTreeMap<(String, String), u64>> {
         let effects = self.get(&format!("/effects?gid={gid}")).await?;
-        let text = |effect: &Value, name: &str| Ok::<_, anyhow::Error>(effect[name].as_str().context("text")?.to_owned());
+        let text =
+            |effect: &Value, name: &str| Ok::<_, anyhow::Error>(effect[name].as_str().context("text")?.to_owned());
         effects
             .as_array()
             .context("a list")?

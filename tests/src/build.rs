@@ -57,7 +57,18 @@ pub fn guest(package: &str) -> Result<PathBuf> {
     once(&format!("guest {package}"), || {
         let dir = target().join("guests");
         let text = dir.to_string_lossy().into_owned();
-        cargo(&["build", "-q", "-p", package, "--target", "wasm32-wasip2", "--profile", "guest", "--target-dir", &text])?;
+        cargo(&[
+            "build",
+            "-q",
+            "-p",
+            package,
+            "--target",
+            "wasm32-wasip2",
+            "--profile",
+            "guest",
+            "--target-dir",
+            &text,
+        ])?;
         Ok(dir.join("wasm32-wasip2/guest").join(format!("{}.wasm", package.replace('-', "_"))))
     })
 }

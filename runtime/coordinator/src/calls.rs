@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use reprise_engine::{
-    Attempts, BranchId, BranchOptions, CallResult, Gid, Op, Operation, Outcome, Scope, Ticket, Timestamp,
-    Verdict, retry_decision, seed_of,
+    Attempts, BranchId, BranchOptions, CallResult, Gid, Op, Operation, Outcome, Scope, Ticket, Timestamp, Verdict,
+    retry_decision, seed_of,
 };
 use reprise_outbound::{Call, Outbound};
 use serde::Serialize;

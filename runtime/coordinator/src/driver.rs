@@ -198,9 +198,8 @@ impl Driver {
         if self.is_creating() {
             return;
         }
-        let (records, effects, step, phase, entries) = self.with(|e| {
-            (e.take_outbox(), e.take_effects(), e.step(), e.phase(), e.next_seq())
-        });
+        let (records, effects, step, phase, entries) =
+            self.with(|e| (e.take_outbox(), e.take_effects(), e.step(), e.phase(), e.next_seq()));
         let mut sends = Vec::new();
         for effect in effects {
             match effect {
@@ -254,7 +253,8 @@ impl Driver {
 
     /// What those are told who wait for the end.
     fn status(&self) -> Status {
-        let (activity, progress) = (self.row.map_or(Activity::Active, |row| row.1), self.progress(Activity::Active, None, None));
+        let (activity, progress) =
+            (self.row.map_or(Activity::Active, |row| row.1), self.progress(Activity::Active, None, None));
         let row = ExecutionRow {
             key: self.key.unwrap_or(ExecutionKey(0)),
             execution: self.new_execution(),

@@ -152,7 +152,8 @@ mod tests {
         for (i, answer) in pending.into_iter().enumerate() {
             match answer.await.expect("answered").expect("memory does not fail") {
                 Written::Created(_) => created += 1,
-                other => assert!(i >= 500, "{i}: {other:?}"),
+                Written::Exists => assert!(i >= 500, "{i} is new"),
+                other @ (Written::Appended | Written::Conflict) => panic!("{i}: {other:?}"),
             }
         }
         assert_eq!(created, 500);

@@ -128,7 +128,11 @@ impl Coordinator {
     pub async fn list(&self, filter: &ListFilter) -> Result<Vec<Status>, StoreError> {
         let rows = self.shared.store.list(filter).await?;
         let calls = |gid: &Gid| self.shared.live.get(gid).map(|live| live.board.states()).unwrap_or_default();
-        Ok(rows.into_iter().map(|row| (calls(&row.execution.gid), row)).map(|(calls, row)| Status::of(row, calls)).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| (calls(&row.execution.gid), row))
+            .map(|(calls, row)| Status::of(row, calls))
+            .collect())
     }
 
     /// The newest version of every workflow, or all versions of one.

@@ -340,11 +340,17 @@ impl Entry {
                 };
                 let body = String::from_utf8_lossy(&body[..body.len().min(120)]).into_owned();
                 let registered = registered.iter().map(describe_registration).collect::<Vec<_>>().join(", ");
-                format!("call {ticket}{within}: branch {branch} {operation} body={body:?} options={options:?} registered=[{registered}]")
+                format!(
+                    "call {ticket}{within}: branch {branch} {operation} body={body:?} options={options:?} registered=[{registered}]"
+                )
             }
             Self::Canceled { ticket, .. } => format!("cancel of call {ticket}"),
-            Self::Returned { result: RunResult::Output(output), .. } => format!("return of {} bytes of output", output.len()),
-            Self::Returned { result: RunResult::Failure { message, .. }, .. } => format!("return of the failure {message:?}"),
+            Self::Returned { result: RunResult::Output(output), .. } => {
+                format!("return of {} bytes of output", output.len())
+            }
+            Self::Returned { result: RunResult::Failure { message, .. }, .. } => {
+                format!("return of the failure {message:?}")
+            }
             Self::TimerFired { ticket, length_ms, .. } => format!("timer {ticket} of {length_ms} ms"),
             Self::Started { .. }
             | Self::Completed { .. }
@@ -375,9 +381,7 @@ impl EntryRecord {
             return Err(EntryError::Damaged { stored: self.fingerprint, computed });
         }
         match self.data.split_first() {
-            Some((&VERSION, bytes)) => {
-                postcard::from_bytes(bytes).map_err(|e| EntryError::Decode(e.to_string()))
-            }
+            Some((&VERSION, bytes)) => postcard::from_bytes(bytes).map_err(|e| EntryError::Decode(e.to_string())),
             Some((version, _)) => Err(EntryError::Version(*version)),
             None => Err(EntryError::Decode("empty".into())),
         }

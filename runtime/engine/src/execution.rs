@@ -216,7 +216,8 @@ impl Execution {
         limits: GuestLimits,
         now: Timestamp,
     ) -> Self {
-        let entry = Entry::Started { gid: gid.clone(), workflow: workflow.clone(), digest, input: input.clone(), on_trap };
+        let entry =
+            Entry::Started { gid: gid.clone(), workflow: workflow.clone(), digest, input: input.clone(), on_trap };
         let mut execution = Self::empty(gid, workflow, digest, input, on_trap, limits, now);
         execution.record(&entry);
         execution

@@ -38,7 +38,7 @@ impl Operation {
         match self {
             Self::Http { target, body, .. } => target.len() + body.len(),
             Self::Grpc { target, method, message } => target.len() + method.len() + message.len(),
-            Self::Sql(sql) | Self::Xa(sql) => sql.statements.iter().map(|s| s.sql.len() + s.parameters.len() * 16).sum(),
+            Self::Sql(sql) | Self::Xa(sql) => sql.statements.iter().map(Statement::payload_bytes).sum(),
         }
     }
 }
@@ -74,6 +74,12 @@ pub struct Statement {
     pub affected: Option<u32>,
 }
 
+impl Statement {
+    fn payload_bytes(&self) -> usize {
+        self.sql.len() + self.parameters.iter().map(SqlValue::payload_bytes).sum::<usize>()
+    }
+}
+
 /// A SQL value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum SqlValue {
@@ -89,6 +95,17 @@ pub enum SqlValue {
     Text(String),
     /// Raw bytes.
     Bytes(Vec<u8>),
+}
+
+impl SqlValue {
+    fn payload_bytes(&self) -> usize {
+        match self {
+            Self::Null | Self::Boolean(_) => 1,
+            Self::Integer(_) | Self::Real(_) => 8,
+            Self::Text(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+        }
+    }
 }
 
 /// Which part of a branch an operation is; sent to participants under these names.

@@ -98,8 +98,16 @@ impl BranchOptions {
         let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json).map_err(wrong)?;
         let new: Self = serde_json::from_value(object.into()).map_err(wrong)?;
         new.check()?;
-        let Self { timeout_ms, deadline_ms, retry, ongoing_ms, headers, outcome_map, idempotency_key, compensate_failed } =
-            new;
+        let Self {
+            timeout_ms,
+            deadline_ms,
+            retry,
+            ongoing_ms,
+            headers,
+            outcome_map,
+            idempotency_key,
+            compensate_failed,
+        } = new;
         self.timeout_ms = timeout_ms.or(self.timeout_ms);
         self.deadline_ms = deadline_ms.or(self.deadline_ms);
         self.retry = RetryPolicy {

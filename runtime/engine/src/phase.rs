@@ -58,9 +58,7 @@ impl Phase {
                 Self::Committing | Self::RollingBack | Self::Succeeded | Self::Failed,
                 PhaseEvent::ReturnedOk | PhaseEvent::ReturnedFailure,
             )
-            | (Self::Succeeded | Self::Failed, PhaseEvent::PhaseTwoDone) => {
-                Err(PhaseError { phase: self, event })
-            }
+            | (Self::Succeeded | Self::Failed, PhaseEvent::PhaseTwoDone) => Err(PhaseError { phase: self, event }),
         }
     }
 

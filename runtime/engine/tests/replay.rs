@@ -6,6 +6,7 @@ use reprise_engine::{
 };
 
 type Guest = fn(&mut Execution) -> Result<Option<RunResult>, GuestError>;
+type Answers = fn(&Operation) -> CallResult;
 
 fn http(target: &str) -> Operation {
     Operation::Http { method: "POST".into(), target: target.into(), body: b"{}".to_vec() }
@@ -69,7 +70,7 @@ fn activate(e: &mut Execution, guest: Guest) -> Result<(), GuestError> {
 
 /// Runs an execution to its end, reloading it from its journal before every activation. `answer` gives a result per
 /// call; `order` turns the calls waiting into the order in which they are answered.
-fn run_to_end(guest: Guest, answer: fn(&Operation) -> CallResult, last_first: bool) -> (Vec<EntryRecord>, Vec<String>) {
+fn run_to_end(guest: Guest, answer: Answers, last_first: bool) -> (Vec<EntryRecord>, Vec<String>) {
     let mut journal = Vec::new();
     let mut sent = Vec::new();
     let mut e = start();
@@ -163,7 +164,7 @@ fn next_asked(journal: &[EntryRecord], length: usize, guest: Guest) -> Option<En
 
 #[test]
 fn every_prefix_replays_to_the_same_next_request() {
-    let all: [(Guest, fn(&Operation) -> CallResult, bool); 4] =
+    let all: [(Guest, Answers, bool); 4] =
         [(saga, ok, false), (saga, second_refuses, false), (concurrent, ok, false), (concurrent, ok, true)];
     for (guest, answer, last_first) in all {
         let (journal, _) = run_to_end(guest, answer, last_first);
@@ -211,7 +212,8 @@ fn another_path_is_named_with_both_sides() {
         Ok(None)
     }
     let (journal, _) = run_to_end(saga, ok, false);
-    for (guest, want) in [(other as Guest, "bank/other"), (shorter, "return of 0 bytes"), (sleeper, "timer 0 of 10 ms")] {
+    for (guest, want) in [(other as Guest, "bank/other"), (shorter, "return of 0 bytes"), (sleeper, "timer 0 of 10 ms")]
+    {
         let mut e = Execution::load(journal.clone(), GuestLimits::default()).expect("a journal");
         let error = activate(&mut e, guest).expect_err("it diverges");
         let GuestError::Diverged(divergence) = error else { panic!("{error}") };

@@ -160,7 +160,9 @@ pub enum StoreError {
 pub trait Store: Send + Sync + 'static {
     /// Performs `writes` in order in one transaction and makes them durable; one answer each, in order.
     /// A write that answers `Exists` or `Conflict` changes nothing and does not disturb the others.
-    /// One caller at a time.
+    /// A repeated append leaves the row alone, so that a late repetition can't move it back; an append without entries
+    /// always applies its progress. A `Create` whose entries are not 0, 1, 2, ... and an append that is half old and
+    /// half new are conflicts. One caller at a time.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: nothing is written, or (a lost answer) everything; repeat the same call.

@@ -182,7 +182,13 @@ impl World {
                 }
                 return self.done(Err(CallError::Failure(body)));
             }
-            Kind::Invalid(text) if request.role == Role::Action => return self.done(Err(CallError::Invalid(text))),
+            Kind::Invalid(text) if request.role == Role::Action => {
+                // Nothing was sent, so there is nothing to roll back either.
+                if let Ok(state) = self.branch(branch) {
+                    state.refused = true;
+                }
+                return self.done(Err(CallError::Invalid(text)));
+            }
             Kind::Ongoing => ("ongoing".to_owned(), Duration::from_millis(options.ongoing_ms.unwrap_or(1_000).into())),
             Kind::Unknown(error) | Kind::Invalid(error) => (error, pause(options, attempt)),
             Kind::Failure(body) => (String::from_utf8_lossy(&body).into_owned(), pause(options, attempt)),

@@ -233,7 +233,7 @@ impl Driver {
                 progress.activity = reprise_store::Activity::Quarantined;
                 progress.note = Some(note.to_json());
                 progress.updated_at = crate::clock::now();
-                self.write_row(progress).await
+                self.write_row(progress).await.map_or_else(|end| end, |()| End::Quarantined)
             }
             Ok(None) => End::Fenced,
             Err(error) => {

@@ -1,7 +1,7 @@
 //! Waiting: when to give up the instance, when to leave memory, and how to stop.
 
 use reprise_engine::Timestamp;
-use reprise_store::{Activity, Progress, Write};
+use reprise_store::{Activity, Progress, Write, Written};
 use tokio::time::Instant;
 
 use super::{Driver, End, Happened};
@@ -40,10 +40,7 @@ impl Driver {
         let calls = self.live.board.waiting().unwrap_or_default();
         let note = (!calls.is_empty()).then_some(Note::Waiting { calls });
         let progress = self.progress(Activity::Parked, Some(due), note.as_ref());
-        match self.write_row(progress).await {
-            End::Quarantined => End::Parked(due),
-            end => end,
-        }
+        self.write_row(progress).await.map_or_else(|end| end, |()| End::Parked(due))
     }
 
     /// Leaves memory until somebody repairs what is wrong.
@@ -54,20 +51,20 @@ impl Driver {
         }
         let note = Note::Quarantined { reason: reason.into(), message: message.into(), backtrace };
         let progress = self.progress(Activity::Quarantined, None, Some(&note));
-        let end = self.write_row(progress).await;
+        let end = self.write_row(progress).await.map_or_else(|end| end, |()| End::Quarantined);
         let (entries, phase) = self.with(|execution| (execution.next_seq(), execution.phase()));
         self.shared.events.appended(&self.gid, entries, phase);
         end
     }
 
-    /// Writes the row alone. `Quarantined` if it is written.
-    pub(super) async fn write_row(&mut self, progress: Progress) -> End {
-        let Some(key) = self.key else { return End::Stopped };
+    /// Writes the row alone.
+    pub(super) async fn write_row(&mut self, progress: Progress) -> Result<(), End> {
+        let Some(key) = self.key else { return Err(End::Stopped) };
         let write = Write::Append { key, entries: Vec::new(), progress: Some(progress) };
         match self.shared.writer.write(write, Patience::Wait).await.await {
-            Ok(Ok(reprise_store::Written::Appended)) => End::Quarantined,
-            Ok(Ok(_)) => End::Fenced,
-            Ok(Err(_)) | Err(_) => End::Stopped,
+            Ok(Ok(Written::Appended)) => Ok(()),
+            Ok(Ok(Written::Created(_) | Written::Exists | Written::Conflict)) => Err(End::Fenced),
+            Ok(Err(_)) | Err(_) => Err(End::Stopped),
         }
     }
 

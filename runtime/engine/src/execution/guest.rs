@@ -294,7 +294,11 @@ impl Execution {
         let due = guest.observed.plus_ms(length_ms);
         let ticket = guest.open(Open::Timer { due, length_ms });
         match guest.log.result(ticket) {
-            None => self.effects.push(Effect::Arm { ticket, due }),
+            None => {
+                // Its firing will be an entry.
+                self.check_size()?;
+                self.effects.push(Effect::Arm { ticket, due });
+            }
             Some(recorded) if recorded.result == Some(TicketResult::Timer { length_ms }) => {}
             Some(recorded) => {
                 return Err(Divergence {
@@ -406,7 +410,8 @@ impl Execution {
             // Recorded whether or not the result is there already: that depends on timing, the journal must not.
             self.ask(&Entry::Canceled { scope, ticket })?;
             self.in_flight.remove(&(scope, ticket));
-            self.effects.retain(|effect| !matches!(effect, Effect::Send(send) if send.scope == scope && send.ticket == ticket));
+            self.effects
+                .retain(|effect| !matches!(effect, Effect::Send(send) if send.scope == scope && send.ticket == ticket));
             self.effects.push(Effect::Cancel { scope, ticket });
         } else {
             self.effects.push(Effect::Disarm { ticket });
