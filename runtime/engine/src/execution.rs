@@ -1,9 +1,13 @@
-//! One execution: the fold over its journal, what the host reports to it, and what must be done next.
+//! One execution: what the host reports to it, and what must be done next.
 //!
-//! What the guest asks of it is in the room `guest`.
+//! The rooms: `fold` makes one from its journal, `guest` has what the guest asks of it, `effect` what it wants done.
 
+mod effect;
+mod fold;
 mod guest;
 
+pub use effect::{Effect, Send, Step};
+pub use fold::HistoryError;
 pub use guest::GuestUndo;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -12,11 +16,11 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 use thiserror::Error;
 
-use crate::entry::{CallResult, Entry, EntryError, EntryRecord, OnTrap, Registration, RunResult};
+use crate::entry::{CallResult, Entry, EntryRecord, OnTrap, Registration, RunResult};
 use crate::ids::{BranchId, Digest, Gid, Seq, Ticket, Timestamp, WorkflowName};
 use crate::operation::{Op, Operation};
 use crate::options::BranchOptions;
-use crate::phase::{Phase, PhaseError, PhaseEvent};
+use crate::phase::{Phase, PhaseEvent};
 use crate::replay::{Divergence, Recorded, ScopeLog, TicketResult, seed_of};
 
 /// Which guest invocation something belongs to: `run` (none) or the handler of a registration.
@@ -61,110 +65,6 @@ pub enum GuestError {
     /// It asked for more than is allowed; the text says what and which setting.
     #[error("{0}")]
     Limit(String),
-}
-
-/// A journal that is not the history of an execution.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum HistoryError {
-    /// There is nothing, or it does not start with `started`.
-    #[error("the journal has no beginning: {0}")]
-    NoStart(String),
-    /// An entry is missing or doubled.
-    #[error("entry {found} stands where entry {expected} belongs")]
-    Gap {
-        /// The sequence number due.
-        expected: Seq,
-        /// The one found.
-        found: Seq,
-    },
-    /// An entry can't be read.
-    #[error("entry {seq}: {source}")]
-    Entry {
-        /// Which.
-        seq: Seq,
-        /// Why.
-        source: EntryError,
-    },
-    /// An entry contradicts those before it.
-    #[error("entry {seq} ({kind}) contradicts what is before it: {why}")]
-    Contradiction {
-        /// Which.
-        seq: Seq,
-        /// Its kind.
-        kind: &'static str,
-        /// What it contradicts.
-        why: String,
-    },
-}
-
-/// An operation to send, once all entries made before it are durable.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Send {
-    /// Who asked for it.
-    pub scope: Scope,
-    /// The guest's ticket.
-    pub ticket: Ticket,
-    /// The branch.
-    pub branch: BranchId,
-    /// Which part of the branch.
-    pub op: Op,
-    /// The call.
-    pub operation: Operation,
-    /// How.
-    pub options: BranchOptions,
-    /// When it was intended; deadlines count from here.
-    pub since: Timestamp,
-}
-
-/// What the driver must do. In order; a `Send` waits for every record made before it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Send an operation.
-    Send(Box<Send>),
-    /// Report `timer_fired` at this time.
-    Arm {
-        /// The guest's ticket.
-        ticket: Ticket,
-        /// When.
-        due: Timestamp,
-    },
-    /// Make no further attempt; nobody waits for the result any more.
-    Cancel {
-        /// Who asked for it.
-        scope: Scope,
-        /// The guest's ticket.
-        ticket: Ticket,
-    },
-    /// Forget a timer.
-    Disarm {
-        /// The guest's ticket.
-        ticket: Ticket,
-    },
-}
-
-/// What an execution needs next.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Step {
-    /// The guest's `run`.
-    Run,
-    /// The registration at `index`, for phase two.
-    PhaseTwo {
-        /// Position among the registrations.
-        index: u32,
-        /// What to do.
-        registration: Registration,
-    },
-    /// [`Execution::close`].
-    Close,
-    /// The notification at `index`.
-    Finish {
-        /// Position among the registrations.
-        index: u32,
-        /// What to do.
-        registration: Registration,
-    },
-    /// Nothing, ever.
-    Done,
 }
 
 #[derive(Debug, Clone)]
@@ -258,81 +158,9 @@ impl Execution {
         }
     }
 
-    /// Folds a journal. `records` is the whole journal, in order.
-    ///
-    /// # Errors
-    /// [`HistoryError`]: the journal is damaged; the execution must not go on.
-    pub fn load(records: Vec<EntryRecord>, limits: GuestLimits) -> Result<Self, HistoryError> {
-        let mut records = records.into_iter();
-        let first = records.next().ok_or_else(|| HistoryError::NoStart("it is empty".into()))?;
-        let entry = decode(&first, Seq(0))?;
-        let Entry::Started { gid, workflow, digest, input, on_trap } = entry else {
-            return Err(HistoryError::NoStart(format!("entry 0 is `{}`", entry.kind_name())));
-        };
-        let mut execution = Self::empty(gid, workflow, digest, input, on_trap, limits, first.at);
-        execution.count(&first);
-        for record in records {
-            let entry = decode(&record, execution.next_seq)?;
-            execution.count(&record);
-            execution.clock = execution.clock.max(record.at);
-            execution.apply(entry, record)?;
-        }
-        Ok(execution)
-    }
-
     fn count(&mut self, record: &EntryRecord) {
         self.next_seq = Seq(self.next_seq.0 + 1);
         self.journal_bytes += record.data.len() as u64;
-    }
-
-    /// Folds one stored entry.
-    fn apply(&mut self, entry: Entry, record: EntryRecord) -> Result<(), HistoryError> {
-        let (seq, at, kind) = (record.seq, record.at, entry.kind_name());
-        let contradiction = |why: String| HistoryError::Contradiction { seq, kind, why };
-        let phase_error = |e: PhaseError| HistoryError::Contradiction { seq, kind, why: e.to_string() };
-        match entry {
-            Entry::Started { .. } => return Err(contradiction("an execution starts once".into())),
-            Entry::Intended { scope, ticket, branch, operation, options, registered } => {
-                self.registrations.extend(registered);
-                self.branch_of.insert((scope, ticket), branch);
-                self.in_flight.insert((scope, ticket), InFlight { branch, operation, options, since: at });
-                self.scopes.entry(scope).or_default().push_asked(record);
-            }
-            Entry::Completed { scope, ticket, result, .. } => {
-                if !self.branch_of.contains_key(&(scope, ticket)) {
-                    return Err(contradiction(format!("call {ticket} was never intended")));
-                }
-                self.note_result(scope, ticket, &result);
-                let recorded = Recorded { seq, at, result: Some(TicketResult::Call(result)) };
-                if !self.scopes.entry(scope).or_default().push_result(ticket, recorded) {
-                    return Err(contradiction(format!("call {ticket} has a result already")));
-                }
-            }
-            Entry::TimerFired { scope, ticket, length_ms } => {
-                let recorded = Recorded { seq, at, result: Some(TicketResult::Timer { length_ms }) };
-                if !self.scopes.entry(scope).or_default().push_result(ticket, recorded) {
-                    return Err(contradiction(format!("timer {ticket} fired already")));
-                }
-            }
-            Entry::Canceled { scope, ticket } => {
-                self.in_flight.remove(&(scope, ticket));
-                self.scopes.entry(scope).or_default().push_asked(record);
-            }
-            Entry::Returned { result, registered } => {
-                self.registrations.extend(registered);
-                self.phase = self.phase.next(returned_event(&result)).map_err(phase_error)?;
-                self.result = Some(result);
-                self.scopes.entry(None).or_default().push_asked(record);
-            }
-            Entry::PhaseTwoDone { index, .. } | Entry::FinishDone { index, .. } => {
-                if index as usize >= self.registrations.len() || !self.done.insert(index) {
-                    return Err(contradiction(format!("registration {index} is unknown or done already")));
-                }
-            }
-            Entry::Closed => self.phase = self.phase.next(PhaseEvent::PhaseTwoDone).map_err(phase_error)?,
-            Entry::Upgraded { digest } => self.digest = digest,
-        }
-        Ok(())
     }
 
     fn note_result(&mut self, scope: Scope, ticket: Ticket, result: &CallResult) {
@@ -627,13 +455,6 @@ impl Execution {
     pub const fn next_seq(&self) -> Seq {
         self.next_seq
     }
-}
-
-fn decode(record: &EntryRecord, expected: Seq) -> Result<Entry, HistoryError> {
-    if record.seq != expected {
-        return Err(HistoryError::Gap { expected, found: record.seq });
-    }
-    record.decode().map_err(|source| HistoryError::Entry { seq: record.seq, source })
 }
 
 const fn returned_event(result: &RunResult) -> PhaseEvent {

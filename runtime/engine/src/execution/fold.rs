@@ -1,0 +1,124 @@
+//! The fold: a stored journal becomes an execution, or an error that names the place.
+
+use thiserror::Error;
+
+use super::{Execution, GuestLimits, InFlight, returned_event};
+use crate::entry::{Entry, EntryError, EntryRecord};
+use crate::ids::Seq;
+use crate::phase::{PhaseError, PhaseEvent};
+use crate::replay::{Recorded, TicketResult};
+
+/// A journal that is not the history of an execution.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum HistoryError {
+    /// There is nothing, or it does not start with `started`.
+    #[error("the journal has no beginning: {0}")]
+    NoStart(String),
+    /// An entry is missing or doubled.
+    #[error("entry {found} stands where entry {expected} belongs")]
+    Gap {
+        /// The sequence number due.
+        expected: Seq,
+        /// The one found.
+        found: Seq,
+    },
+    /// An entry can't be read.
+    #[error("entry {seq}: {source}")]
+    Entry {
+        /// Which.
+        seq: Seq,
+        /// Why.
+        source: EntryError,
+    },
+    /// An entry contradicts those before it.
+    #[error("entry {seq} ({kind}) contradicts what is before it: {why}")]
+    Contradiction {
+        /// Which.
+        seq: Seq,
+        /// Its kind.
+        kind: &'static str,
+        /// What it contradicts.
+        why: String,
+    },
+}
+
+impl Execution {
+    /// Folds a journal. `records` is the whole journal, in order.
+    ///
+    /// # Errors
+    /// [`HistoryError`]: the journal is damaged; the execution must not go on.
+    pub fn load(records: Vec<EntryRecord>, limits: GuestLimits) -> Result<Self, HistoryError> {
+        let mut records = records.into_iter();
+        let first = records.next().ok_or_else(|| HistoryError::NoStart("it is empty".into()))?;
+        let entry = decode(&first, Seq(0))?;
+        let Entry::Started { gid, workflow, digest, input, on_trap } = entry else {
+            return Err(HistoryError::NoStart(format!("entry 0 is `{}`", entry.kind_name())));
+        };
+        let mut execution = Self::empty(gid, workflow, digest, input, on_trap, limits, first.at);
+        execution.count(&first);
+        for record in records {
+            let entry = decode(&record, execution.next_seq)?;
+            execution.count(&record);
+            execution.clock = execution.clock.max(record.at);
+            execution.apply(entry, record)?;
+        }
+        Ok(execution)
+    }
+
+    /// Folds one stored entry.
+    fn apply(&mut self, entry: Entry, record: EntryRecord) -> Result<(), HistoryError> {
+        let (seq, at, kind) = (record.seq, record.at, entry.kind_name());
+        let contradiction = |why: String| HistoryError::Contradiction { seq, kind, why };
+        let phase_error = |e: PhaseError| HistoryError::Contradiction { seq, kind, why: e.to_string() };
+        match entry {
+            Entry::Started { .. } => return Err(contradiction("an execution starts once".into())),
+            Entry::Intended { scope, ticket, branch, operation, options, registered } => {
+                self.registrations.extend(registered);
+                self.branch_of.insert((scope, ticket), branch);
+                self.in_flight.insert((scope, ticket), InFlight { branch, operation, options, since: at });
+                self.scopes.entry(scope).or_default().push_asked(record);
+            }
+            Entry::Completed { scope, ticket, result, .. } => {
+                if !self.branch_of.contains_key(&(scope, ticket)) {
+                    return Err(contradiction(format!("call {ticket} was never intended")));
+                }
+                self.note_result(scope, ticket, &result);
+                let recorded = Recorded { seq, at, result: Some(TicketResult::Call(result)) };
+                if !self.scopes.entry(scope).or_default().push_result(ticket, recorded) {
+                    return Err(contradiction(format!("call {ticket} has a result already")));
+                }
+            }
+            Entry::TimerFired { scope, ticket, length_ms } => {
+                let recorded = Recorded { seq, at, result: Some(TicketResult::Timer { length_ms }) };
+                if !self.scopes.entry(scope).or_default().push_result(ticket, recorded) {
+                    return Err(contradiction(format!("timer {ticket} fired already")));
+                }
+            }
+            Entry::Canceled { scope, ticket } => {
+                self.in_flight.remove(&(scope, ticket));
+                self.scopes.entry(scope).or_default().push_asked(record);
+            }
+            Entry::Returned { result, registered } => {
+                self.registrations.extend(registered);
+                self.phase = self.phase.next(returned_event(&result)).map_err(phase_error)?;
+                self.result = Some(result);
+                self.scopes.entry(None).or_default().push_asked(record);
+            }
+            Entry::PhaseTwoDone { index, .. } | Entry::FinishDone { index, .. } => {
+                if index as usize >= self.registrations.len() || !self.done.insert(index) {
+                    return Err(contradiction(format!("registration {index} is unknown or done already")));
+                }
+            }
+            Entry::Closed => self.phase = self.phase.next(PhaseEvent::PhaseTwoDone).map_err(phase_error)?,
+            Entry::Upgraded { digest } => self.digest = digest,
+        }
+        Ok(())
+    }
+}
+
+fn decode(record: &EntryRecord, expected: Seq) -> Result<Entry, HistoryError> {
+    if record.seq != expected {
+        return Err(HistoryError::Gap { expected, found: record.seq });
+    }
+    record.decode().map_err(|source| HistoryError::Entry { seq: record.seq, source })
+}
