@@ -101,6 +101,8 @@ pub(crate) struct Job {
     pub(crate) operation: Operation,
     pub(crate) options: BranchOptions,
     pub(crate) since: Timestamp,
+    /// Whether an earlier process or activation may have sent it: that counts as an attempt.
+    pub(crate) again: bool,
     /// For `finish`: how the transaction ended.
     pub(crate) ended: Option<&'static str>,
     /// What an earlier activation did.
@@ -122,7 +124,7 @@ pub(crate) struct Done {
 pub(crate) async fn perform(outbound: &Outbound, board: &CallBoard, job: Job, stop: CancellationToken) -> Done {
     let (slot, mut made, mut unknown) = match &job.resume {
         Some(waiting) => (job.slot, waiting.made, waiting.unknown),
-        None => (job.slot, 0, 0),
+        None => (job.slot, u32::from(job.again), 0),
     };
     let mut state = CallState {
         branch: job.branch.to_string(),

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry as Slot;
+use futures::{FutureExt as _, StreamExt as _};
 use reprise_engine::{Digest, Execution, Gid, Timestamp, WorkflowName};
 use reprise_host::{Host, Program};
 use reprise_outbound::Outbound;
-use reprise_store::{Activity, Deployment, ExecutionRow, InputHash, Store, StoreError, Write};
+use reprise_store::{Activity, Deployment, ExecutionRow, InputHash, Progress, Store, StoreError, Write, Written};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
@@ -24,8 +25,10 @@ use crate::journal_writer::{JournalWriter, Patience};
 use crate::note::Note;
 use crate::wake::Waker;
 
-/// Rows taken up at one time, at start and when they are due.
+/// Rows read at one time, at start and when they are due.
 pub(crate) const TAKE_UP_MAX: u32 = 200;
+/// Rows taken up at one time.
+const TAKE_UP_AT_ONCE: usize = 64;
 
 /// Owns the executions of this process. Cheap to clone.
 #[derive(Clone)]
@@ -192,6 +195,11 @@ impl Coordinator {
         match row.map_err(|e| TriggerError::Unavailable(e.to_string()))? {
             Some(row) => {
                 compare(trigger, hash, &row.execution.workflow, row.execution.input_hash)?;
+                if row.progress.activity == Activity::Active {
+                    // Nobody works on it: this trigger came between a restart and its recovery.
+                    let coordinator = self.clone();
+                    self.shared.drivers.spawn(async move { coordinator.take_up(vec![row], None).await });
+                }
                 Ok(Triggered::Known)
             }
             None => Err(TriggerError::Unavailable("the store knows the gid but has no row of it".into())),
@@ -211,7 +219,7 @@ impl Coordinator {
         let all = self.shared.store.deployments(Some(workflow)).await;
         let newest = all.map_err(|e| TriggerError::Unavailable(e.to_string()))?.into_iter().next();
         let deployment = newest.ok_or_else(|| TriggerError::UnknownWorkflow(workflow.clone()))?;
-        self.shared.deployments.insert(workflow.clone(), deployment.clone());
+        self.shared.deployed(&deployment);
         Ok(deployment)
     }
 
@@ -220,30 +228,73 @@ impl Coordinator {
         self.shared.program(digest).await
     }
 
-    /// Takes up executions that the store has. Skips those in memory.
-    pub(crate) async fn take_up(&self, rows: Vec<ExecutionRow>, upgrade: Option<Digest>) {
-        let rows = self.shared.claim(rows).await;
-        for row in rows {
-            let permit = tokio::select! {
-                permit = self.shared.active.clone().acquire_owned() => permit.expect("the semaphore is never closed"),
-                () = self.shared.stop.cancelled() => return,
-            };
-            let live = Live::new(row.execution.workflow.clone(), row.execution.input_hash, Admission::Admitted);
-            let live = Arc::new(live);
-            match self.shared.live.entry(row.execution.gid.clone()) {
-                Slot::Occupied(_) => continue,
-                Slot::Vacant(slot) => slot.insert(live.clone()),
-            };
-            let note = row.progress.note.as_deref().and_then(Note::from_json);
-            let gid = row.execution.gid.clone();
-            let origin = Origin::Store { key: row.key, note, upgrade };
-            self.spawn(Driver::new(self.shared.clone(), gid, live, origin), permit);
+    /// Takes up executions that the store has, for an `upgrade` if there is one. Skips those in memory. How many.
+    pub(crate) async fn take_up(&self, rows: Vec<ExecutionRow>, upgrade: Option<Digest>) -> usize {
+        // Together, so that their writes share a transaction.
+        let all = futures::stream::iter(rows).map(|row| self.take_up_one(row, upgrade));
+        all.buffer_unordered(TAKE_UP_AT_ONCE).filter(|taken| std::future::ready(*taken)).count().await
+    }
+
+    async fn take_up_one(&self, row: ExecutionRow, upgrade: Option<Digest>) -> bool {
+        let gid = row.execution.gid;
+        let live = Arc::new(Live::new(row.execution.workflow, row.execution.input_hash, Admission::Admitted));
+        match self.shared.live.entry(gid.clone()) {
+            Slot::Occupied(_) => return false,
+            Slot::Vacant(slot) => drop(slot.insert(live.clone())),
         }
+        // The row was read before the place in memory was ours: only now can nobody else change it.
+        let taken = self.take_up_reserved(&gid, &live, upgrade).await.unwrap_or_else(|error| {
+            tracing::error!(%gid, %error, "the execution can't be taken up; the next start or trigger does");
+            false
+        });
+        if !taken {
+            self.shared.left(&gid, &live, None);
+        }
+        taken
+    }
+
+    async fn take_up_reserved(&self, gid: &Gid, live: &Arc<Live>, upgrade: Option<Digest>) -> Result<bool, StoreError> {
+        let shared = &self.shared;
+        let Some(row) = shared.store.execution(gid).await? else { return Ok(false) };
+        let is_due = match row.progress.activity {
+            Activity::Active => true,
+            Activity::Parked => row.progress.wake_at.is_none_or(|due| due <= now()),
+            Activity::Quarantined => upgrade.is_some(),
+            Activity::Finished => false,
+        };
+        if !is_due {
+            return Ok(false);
+        }
+        let permit = tokio::select! {
+            permit = shared.active.clone().acquire_owned() => permit.expect("the semaphore is never closed"),
+            () = shared.stop.cancelled() => return Ok(false),
+        };
+        let note = row.progress.note.as_deref().and_then(Note::from_json);
+        if row.progress.activity != Activity::Active {
+            // A crash from here on finds it among those that somebody worked on.
+            let progress = Progress { activity: Activity::Active, wake_at: None, updated_at: now(), ..row.progress };
+            let write = Write::Append { key: row.key, entries: Vec::new(), progress: Some(progress) };
+            match shared.writer.write(write, Patience::Wait).await.await {
+                Ok(Ok(Written::Appended)) => {}
+                Ok(Ok(_)) => return Err(StoreError::Damaged("the execution is gone".into())),
+                Ok(Err(error)) => return Err(error),
+                Err(_) => return Ok(false),
+            }
+        }
+        let origin = Origin::Store { key: row.key, note, upgrade };
+        self.spawn(Driver::new(shared.clone(), gid.clone(), live.clone(), origin), permit);
+        Ok(true)
     }
 
     fn spawn(&self, driver: Driver, permit: OwnedSemaphorePermit) {
+        let (shared, gid, live) = (self.shared.clone(), driver.gid().clone(), driver.live().clone());
         self.shared.drivers.spawn(async move {
-            driver.drive().await;
+            // A bug in one driver must not leave its execution as if somebody worked on it.
+            if std::panic::AssertUnwindSafe(driver.drive()).catch_unwind().await.is_err() {
+                tracing::error!(%gid, "the driver panicked; the next start or trigger takes the execution up again");
+                shared.left(&gid, &live, None);
+                live.admission.send_replace(Admission::Refused("the runtime failed; see its log".into()));
+            }
             drop(permit);
         });
     }
@@ -281,38 +332,21 @@ impl Shared {
         Ok(self.host.prepare(bytes).await.map_err(|e| e.to_string())?.program)
     }
 
-    /// Marks rows as active, so that neither a scan nor another start takes them again. Skips those in memory.
-    async fn claim(&self, rows: Vec<ExecutionRow>) -> Vec<ExecutionRow> {
-        let mut claimed = Vec::with_capacity(rows.len());
-        let mut pending = Vec::new();
-        for mut row in rows {
-            if self.live.contains_key(&row.execution.gid) {
-                continue;
-            }
-            if row.progress.activity != Activity::Active {
-                let mut progress = row.progress.clone();
-                progress.activity = Activity::Active;
-                progress.wake_at = None;
-                progress.updated_at = now();
-                let write = Write::Append { key: row.key, entries: Vec::new(), progress: Some(progress) };
-                pending.push(self.writer.write(write, Patience::Wait).await);
-                row.progress.activity = Activity::Active;
-            }
-            claimed.push(row);
-        }
-        for write in pending {
-            if !matches!(write.await, Ok(Ok(_))) {
-                return Vec::new();
-            }
-        }
-        claimed
-    }
-
     /// Forgets an execution that left memory; `wake_at` is when it is due again.
-    pub(crate) fn left(&self, gid: &Gid, wake_at: Option<Timestamp>) {
-        self.live.remove(gid);
+    pub(crate) fn left(&self, gid: &Gid, live: &Arc<Live>, wake_at: Option<Timestamp>) {
+        self.live.remove_if(gid, |_, current| Arc::ptr_eq(current, live));
         if let Some(due) = wake_at {
             self.waker.due(due);
+        }
+    }
+
+    /// Remembers a deployment, unless a newer one is known.
+    pub(crate) fn deployed(&self, deployment: &Deployment) {
+        let known = self.deployments.entry(deployment.workflow.clone()).or_insert_with(|| deployment.clone());
+        let is_newer = known.version < deployment.version;
+        let mut known = known;
+        if is_newer {
+            *known = deployment.clone();
         }
     }
 }

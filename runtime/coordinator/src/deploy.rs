@@ -38,7 +38,7 @@ impl Coordinator {
         let shared = &self.shared;
         let prepared = shared.host.prepare(component.clone()).await?;
         let deployment = shared.store.deploy(&workflow, prepared.digest, &component, now()).await?;
-        shared.deployments.insert(workflow.clone(), deployment.clone());
+        shared.deployed(&deployment);
         let coordinator = self.clone();
         let digest = deployment.digest;
         tokio::spawn(async move { coordinator.retry_quarantined(workflow, digest).await });

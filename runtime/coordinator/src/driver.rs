@@ -84,8 +84,10 @@ pub(crate) struct Driver {
     stops: HashMap<Slot, CancellationToken>,
     timers: BTreeSet<(Timestamp, Ticket)>,
     commits: VecDeque<Commit>,
-    /// Phase and activity of the row, as last written.
-    row: Option<(Phase, Activity)>,
+    /// Phase, activity and component of the row, as last written.
+    row: Option<(Phase, Activity, Digest)>,
+    /// Whether a guest is being driven.
+    has_guest: bool,
     resume: HashMap<String, WaitingCall>,
     idle_at: Instant,
 }
@@ -108,9 +110,18 @@ impl Driver {
             timers: BTreeSet::new(),
             commits: VecDeque::new(),
             row: None,
+            has_guest: false,
             resume: HashMap::new(),
             idle_at,
         }
+    }
+
+    pub(crate) const fn gid(&self) -> &Gid {
+        &self.gid
+    }
+
+    pub(crate) const fn live(&self) -> &Arc<Live> {
+        &self.live
     }
 
     /// Owns the execution until it is finished, parked, quarantined or the process stops.
@@ -133,7 +144,7 @@ impl Driver {
             }
             End::Finished | End::Quarantined | End::NotAdmitted | End::Stopped => None,
         };
-        self.shared.left(&self.gid, wake_at);
+        self.shared.left(&self.gid, &self.live, wake_at);
         // Nobody may wait for an admission that will not come.
         self.live.admission.send_if_modified(|admission| {
             let pending = matches!(admission, Admission::Pending);
@@ -198,8 +209,8 @@ impl Driver {
         if self.is_creating() {
             return;
         }
-        let (records, effects, step, phase, entries) =
-            self.with(|e| (e.take_outbox(), e.take_effects(), e.step(), e.phase(), e.next_seq()));
+        let (records, effects, done, phase, entries) =
+            self.with(|e| (e.take_outbox(), e.take_effects(), e.is_done(), e.phase(), e.next_seq()));
         let mut sends = Vec::new();
         for effect in effects {
             match effect {
@@ -211,8 +222,8 @@ impl Driver {
                 Effect::Cancel { scope, ticket } => self.stop_call(Slot::Call(scope, ticket)),
             }
         }
-        let activity = if step == Step::Done { Activity::Finished } else { Activity::Active };
-        let row = (phase, activity);
+        let activity = if done { Activity::Finished } else { Activity::Active };
+        let row = (phase, activity, self.with(|execution| execution.digest()));
         let progress = (self.row != Some(row)).then(|| self.progress(activity, None, None));
         if records.is_empty() && (progress.is_none() || self.row.is_none()) {
             self.start_or_queue(sends);
@@ -272,10 +283,11 @@ impl Driver {
     }
 
     fn send(&mut self, send: Send) {
-        let Send { scope, ticket, branch, op, operation, options, since } = send;
-        self.start(Slot::Call(scope, ticket), branch, op, operation, options, since);
+        let Send { scope, ticket, branch, op, operation, options, since, again } = send;
+        self.start(Slot::Call(scope, ticket), branch, op, operation, options, since, again);
     }
 
+    #[expect(clippy::too_many_arguments, reason = "they become the fields of a job")]
     fn start(
         &mut self,
         slot: Slot,
@@ -284,6 +296,7 @@ impl Driver {
         operation: reprise_engine::Operation,
         options: reprise_engine::BranchOptions,
         since: Timestamp,
+        again: bool,
     ) {
         if self.stops.contains_key(&slot) {
             // A replay asks again for what is under way.
@@ -295,7 +308,7 @@ impl Driver {
         let resume = self.resume.remove(&slot.to_string());
         let gid = self.gid.clone();
         let stuck_attempts = self.shared.config.stuck_attempts;
-        let job = Job { slot, gid, branch, op, operation, options, since, ended, resume, stuck_attempts };
+        let job = Job { slot, gid, branch, op, operation, options, since, again, ended, resume, stuck_attempts };
         let (shared, live) = (self.shared.clone(), self.live.clone());
         self.calls.push(Box::pin(async move { calls::perform(&shared.outbound, &live.board, job, stop).await }));
     }
@@ -314,15 +327,7 @@ impl Driver {
         let timer = self.timers.first().copied();
         tokio::select! {
             biased;
-            written = async { (&mut self.commits.front_mut().expect("checked").pending).await },
-                if !self.commits.is_empty() =>
-            {
-                match written {
-                    Ok(Ok(written)) => Happened::Written(Some(written), None),
-                    Ok(Err(error)) => Happened::Written(None, Some(error.to_string())),
-                    Err(_) => Happened::Written(None, None),
-                }
-            }
+            written = acknowledged(&mut self.commits), if !self.commits.is_empty() => written,
             Some(done) = self.calls.next() => Happened::Done(done),
             () = tokio::time::sleep_until(timer.map_or_else(Instant::now, |(due, _)| instant_of(due))),
                 if timer.is_some() =>
@@ -374,14 +379,14 @@ impl Driver {
             Some(Written::Appended) => {}
             Some(Written::Exists) => {
                 // Leave memory first: who looks again must find the store's answer.
-                self.shared.left(&self.gid, None);
+                self.shared.left(&self.gid, &self.live, None);
                 self.live.admission.send_replace(Admission::Exists);
                 return Err(End::NotAdmitted);
             }
             Some(Written::Conflict) => return Err(End::Fenced),
             None => {
                 let Some(error) = error else { return Err(End::Stopped) };
-                self.shared.left(&self.gid, None);
+                self.shared.left(&self.gid, &self.live, None);
                 self.live.admission.send_replace(Admission::Refused(error));
                 return Err(End::NotAdmitted);
             }
@@ -403,14 +408,20 @@ impl Driver {
             if self.commits.is_empty() {
                 return Ok(());
             }
-            while let Some(commit) = self.commits.front_mut() {
-                let happened = match (&mut commit.pending).await {
-                    Ok(Ok(written)) => Happened::Written(Some(written), None),
-                    Ok(Err(error)) => Happened::Written(None, Some(error.to_string())),
-                    Err(_) => Happened::Written(None, None),
-                };
-                self.react(happened)?;
+            while !self.commits.is_empty() {
+                let written = acknowledged(&mut self.commits).await;
+                self.react(written)?;
             }
         }
+    }
+}
+
+/// The answer to the oldest write on its way; there must be one.
+async fn acknowledged(commits: &mut VecDeque<Commit>) -> Happened {
+    let commit = commits.front_mut().expect("a write is on its way");
+    match (&mut commit.pending).await {
+        Ok(Ok(written)) => Happened::Written(Some(written), None),
+        Ok(Err(error)) => Happened::Written(None, Some(error.to_string())),
+        Err(_) => Happened::Written(None, None),
     }
 }

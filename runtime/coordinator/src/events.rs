@@ -42,7 +42,7 @@ impl Events {
     /// Resolves when the execution is closed; never if it is closed already.
     pub(crate) fn closing(&self, gid: &Gid) -> Closing<'_> {
         let receiver = self.closings.entry(gid.clone()).or_insert_with(|| watch::channel(None).0).subscribe();
-        Closing { events: self, gid: gid.clone(), receiver }
+        Closing { events: self, gid: gid.clone(), receiver: Some(receiver) }
     }
 
     /// Tells that entries are durable.
@@ -65,13 +65,15 @@ impl Events {
 pub(crate) struct Closing<'a> {
     events: &'a Events,
     gid: Gid,
-    receiver: watch::Receiver<Option<Arc<Status>>>,
+    /// Gone only while this is dropped.
+    receiver: Option<watch::Receiver<Option<Arc<Status>>>>,
 }
 
 impl Closing<'_> {
     /// Returns when the execution is closed.
     pub(crate) async fn closed(&mut self) -> Arc<Status> {
-        let closed = self.receiver.wait_for(Option::is_some).await.ok().and_then(|status| status.clone());
+        let receiver = self.receiver.as_mut().expect("a receiver lives as long as its wait");
+        let closed = receiver.wait_for(Option::is_some).await.ok().and_then(|status| status.clone());
         match closed {
             Some(status) => status,
             // The sender lives until it has said so.
@@ -82,7 +84,7 @@ impl Closing<'_> {
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
-        // One receiver is ours: nobody else waits.
-        self.events.closings.remove_if(&self.gid, |_, sender| sender.receiver_count() <= 1);
+        self.receiver = None;
+        self.events.closings.remove_if(&self.gid, |_, sender| sender.receiver_count() == 0);
     }
 }

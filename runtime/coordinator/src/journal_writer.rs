@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use reprise_store::{Store, StoreError, Write, Written};
 use tokio::sync::{mpsc, oneshot};
 
@@ -43,7 +44,14 @@ impl JournalWriter {
     /// Starts the writer; it ends when the last handle is dropped and everything queued is written.
     pub(crate) fn start(store: Arc<dyn Store>) -> (Self, tokio::task::JoinHandle<()>) {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
-        (Self { queue }, tokio::spawn(write_all(store, jobs)))
+        let task = tokio::spawn(async move {
+            // Without its writer the process can do nothing any more, and the next start can do everything.
+            if std::panic::AssertUnwindSafe(write_all(store, jobs)).catch_unwind().await.is_err() {
+                tracing::error!("the journal writer panicked; the process ends");
+                std::process::abort();
+            }
+        });
+        (Self { queue }, task)
     }
 
     /// Queues a write. Writes of one caller become durable in the order of these calls.

@@ -99,7 +99,19 @@ pub(crate) async fn wake_when_due(coordinator: Coordinator) {
             }
         }
         match shared.store.due(now(), TAKE_UP_MAX).await {
-            Ok(rows) => coordinator.take_up(rows, None).await,
+            Ok(rows) => {
+                let due = rows.len();
+                // From here on whoever parks is news, however late its time.
+                shared.waker.reset();
+                if coordinator.take_up(rows, None).await == 0 && due > 0 {
+                    // They are in memory still, on their way out; who leaves tells us.
+                    tokio::select! {
+                        () = shared.stop.cancelled() => return,
+                        () = shared.waker.changed.notified() => {}
+                        () = tokio::time::sleep(STORE_PAUSE) => {}
+                    }
+                }
+            }
             Err(error) => {
                 tracing::error!(%error, "due executions can't be read; trying again");
                 tokio::time::sleep(STORE_PAUSE).await;

@@ -289,8 +289,7 @@ impl Entry {
     /// The entry as it is stored at `seq`, made at `at`.
     #[must_use]
     pub fn to_record(&self, seq: Seq, at: Timestamp) -> EntryRecord {
-        let data = self.encode();
-        EntryRecord { seq, at, kind: self.kind(), fingerprint: xxh3_64(&data), data }
+        EntryRecord::new(seq, at, self.kind(), self.encode())
     }
 
     /// A number per kind; part of the stored form.
@@ -371,6 +370,10 @@ fn describe_registration(registration: &Registration) -> String {
 }
 
 impl EntryRecord {
+    pub(crate) fn new(seq: Seq, at: Timestamp, kind: u8, data: Vec<u8>) -> Self {
+        Self { seq, at, kind, fingerprint: xxh3_64(&data), data }
+    }
+
     /// The entry.
     ///
     /// # Errors

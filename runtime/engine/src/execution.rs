@@ -73,6 +73,8 @@ struct InFlight {
     operation: Operation,
     options: String,
     since: Timestamp,
+    /// Intended by an earlier process or activation: it may have been sent already.
+    again: bool,
 }
 
 /// One execution.
@@ -100,6 +102,10 @@ pub struct Execution {
     clock: Timestamp,
     outbox: Vec<EntryRecord>,
     effects: Vec<Effect>,
+    /// Registrations from here on that the phase needs are done.
+    cursor: usize,
+    /// When the last step of phase two was recorded, or the decision: what a handler sees as the time it begins.
+    stepped_at: Timestamp,
     limits: GuestLimits,
     upgrade_to: Option<Digest>,
 }
@@ -153,6 +159,8 @@ impl Execution {
             clock: now,
             outbox: Vec::new(),
             effects: Vec::new(),
+            cursor: 0,
+            stepped_at: now,
             limits,
             upgrade_to: None,
         }
@@ -163,9 +171,11 @@ impl Execution {
         self.journal_bytes += record.data.len() as u64;
     }
 
-    fn note_result(&mut self, scope: Scope, ticket: Ticket, result: &CallResult) {
+    /// A refusal is certain only if it answered the one and only attempt: an earlier one that was lost may have acted.
+    fn note_result(&mut self, scope: Scope, ticket: Ticket, result: &CallResult, attempts: u32) {
         self.in_flight.remove(&(scope, ticket));
         if scope.is_none()
+            && attempts == 1
             && result.did_nothing()
             && let Some(branch) = self.branch_of.get(&(scope, ticket))
         {
@@ -173,16 +183,28 @@ impl Execution {
         }
     }
 
-    /// Records an entry at the end of the journal.
-    fn record(&mut self, entry: &Entry) -> EntryRecord {
-        if let Some(digest) = self.upgrade_to.take() {
+    /// Records an entry at the end of the journal: its place and time.
+    fn record(&mut self, entry: &Entry) -> (Seq, Timestamp) {
+        self.record_encoded(entry.kind(), entry.encode())
+    }
+
+    fn record_encoded(&mut self, kind: u8, data: Vec<u8>) -> (Seq, Timestamp) {
+        self.record_upgrade();
+        let record = EntryRecord::new(self.next_seq, self.clock, kind, data);
+        let place = (record.seq, record.at);
+        self.count(&record);
+        self.outbox.push(record);
+        place
+    }
+
+    /// Records the new component once the guest has got past the journal with it.
+    pub fn record_upgrade(&mut self) {
+        if self.is_live()
+            && let Some(digest) = self.upgrade_to.take()
+        {
             self.digest = digest;
             self.record(&Entry::Upgraded { digest });
         }
-        let record = entry.to_record(self.next_seq, self.clock);
-        self.count(&record);
-        self.outbox.push(record.clone());
-        record
     }
 
     /// Tells the time. It never goes back: entries carry it.
@@ -195,11 +217,11 @@ impl Execution {
         if !self.in_flight.contains_key(&(scope, ticket)) {
             return false;
         }
-        self.note_result(scope, ticket, &result);
+        self.note_result(scope, ticket, &result, attempts);
         let entry = Entry::Completed { scope, ticket, result, attempts };
-        let record = self.record(&entry);
+        let (seq, at) = self.record(&entry);
         if let Entry::Completed { result, .. } = entry {
-            let recorded = Recorded { seq: record.seq, at: record.at, result: Some(TicketResult::Call(result)) };
+            let recorded = Recorded { seq, at, result: Some(TicketResult::Call(result)) };
             self.scope_log(scope).push_result(ticket, recorded);
         }
         true
@@ -210,8 +232,8 @@ impl Execution {
         let Some((scope, length_ms)) = self.guest.as_ref().and_then(|guest| guest.open_timer(ticket)) else {
             return false;
         };
-        let record = self.record(&Entry::TimerFired { scope, ticket, length_ms });
-        let recorded = Recorded { seq: record.seq, at: record.at, result: Some(TicketResult::Timer { length_ms }) };
+        let (seq, at) = self.record(&Entry::TimerFired { scope, ticket, length_ms });
+        let recorded = Recorded { seq, at, result: Some(TicketResult::Timer { length_ms }) };
         self.scope_log(scope).push_result(ticket, recorded)
     }
 
@@ -236,17 +258,17 @@ impl Execution {
         self.phase = self.phase.next(returned_event(&result)).expect("`run` returns once, and only while running");
         self.registrations.extend(registered.iter().cloned());
         let entry = Entry::Returned { result, registered };
-        let record = self.record(&entry);
+        (_, self.stepped_at) = self.record(&entry);
         if let Entry::Returned { result, .. } = entry {
             self.result = Some(result);
         }
-        self.scope_log(None).asked_live(record);
+        self.cursor = self.registrations.len();
         self.close_if_done();
     }
 
     /// Closes at once where phase two has nothing to do, so that decision and end share a write.
     fn close_if_done(&mut self) {
-        if !self.has_in_flight() && self.step() == Step::Close {
+        if !self.has_in_flight() && !self.phase.is_closed() && self.next_registration().is_none() {
             self.close();
         }
     }
@@ -262,7 +284,8 @@ impl Execution {
         } else {
             Entry::PhaseTwoDone { index, attempts }
         };
-        self.record(&entry);
+        (_, self.stepped_at) = self.record(&entry);
+        self.cursor = index as usize;
         self.close_if_done();
     }
 
@@ -271,48 +294,65 @@ impl Execution {
     /// # Panics
     /// If phase two is not done.
     pub fn close(&mut self) {
-        assert_eq!(self.step(), Step::Close, "an execution closes when phase two is done");
-        self.phase = self.phase.next(PhaseEvent::PhaseTwoDone).expect("`step` checked the phase");
+        assert!(self.next_registration().is_none(), "an execution closes when phase two is done");
+        self.phase = self.phase.next(PhaseEvent::PhaseTwoDone).expect("only phase two can be closed");
+        self.cursor = self.registrations.len();
         self.record(&Entry::Closed);
     }
 
     /// What is needed next.
     #[must_use]
     pub fn step(&self) -> Step {
+        let next = self
+            .next_registration()
+            .map(|index| (u32::try_from(index).expect("journals are limited"), self.registrations[index].clone()));
+        match (self.phase, next) {
+            (Phase::Running, _) => Step::Run,
+            (Phase::Committing | Phase::RollingBack, Some((index, registration))) => {
+                Step::PhaseTwo { index, registration }
+            }
+            (Phase::Committing | Phase::RollingBack, None) => Step::Close,
+            (Phase::Succeeded | Phase::Failed, Some((index, registration))) => Step::Finish { index, registration },
+            (Phase::Succeeded | Phase::Failed, None) => Step::Done,
+        }
+    }
+
+    /// Whether nothing is left to do.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.phase.is_closed() && self.next_registration().is_none()
+    }
+
+    /// The last registration that the phase needs and that is not done; they are performed in reverse order.
+    fn next_registration(&self) -> Option<usize> {
         let op = match self.phase {
-            Phase::Running => return Step::Run,
+            Phase::Running => return None,
             Phase::Committing => Op::Commit,
             Phase::RollingBack => Op::Rollback,
             Phase::Succeeded | Phase::Failed => Op::Finish,
         };
-        let next = self.registrations.iter().enumerate().rev().find_map(|(index, r)| {
-            let index = u32::try_from(index).expect("journals are limited");
-            let due = r.op == op && !self.done.contains(&index) && !(op == Op::Rollback && self.skips_rollback(r));
-            due.then(|| (index, r.clone()))
-        });
-        match (next, op) {
-            (Some((index, registration)), Op::Finish) => Step::Finish { index, registration },
-            (Some((index, registration)), _) => Step::PhaseTwo { index, registration },
-            (None, Op::Finish) => Step::Done,
-            (None, _) => Step::Close,
-        }
+        self.registrations[..self.cursor]
+            .iter()
+            .rposition(|r| r.op == op && !(op == Op::Rollback && self.skips_rollback(r)))
     }
 
     /// A refused action did nothing, so there is nothing to undo, unless the branch asks for it.
     fn skips_rollback(&self, registration: &Registration) -> bool {
         use crate::entry::Undo;
-        let asks = match &registration.undo {
-            Undo::Operation { options, .. } => {
-                BranchOptions::from_recorded(options).is_ok_and(|o| o.compensate_failed == Some(true))
+        self.refused.contains(&registration.branch)
+            && match &registration.undo {
+                Undo::Operation { options, .. } => {
+                    BranchOptions::from_recorded(options).is_ok_and(|o| o.compensate_failed != Some(true))
+                }
+                Undo::Handler { .. } => true,
             }
-            Undo::Handler { .. } => false,
-        };
-        self.refused.contains(&registration.branch) && !asks
     }
 
     /// Begins (again) with a guest: `run` for none, the handler of a registration otherwise.
     pub fn enter(&mut self, scope: Scope) {
         self.leave();
+        // Timers belong to the invocation that set them.
+        self.effects.retain(|effect| !matches!(effect, Effect::Arm { .. } | Effect::Disarm { .. }));
         let log = self.scopes.remove(&scope).unwrap_or_default();
         let base = match scope {
             Some(index) => self.registrations.get(index as usize).map_or(BranchId::WHOLE, |r| r.branch),
@@ -320,7 +360,8 @@ impl Execution {
         };
         let seed = seed_of(&self.gid) ^ scope.map_or(0, |index| u64::from(index) + 1);
         let random = Xoshiro256PlusPlus::seed_from_u64(seed);
-        self.guest = Some(guest::GuestRun::new(scope, base, log, self.started_at, random));
+        let begins_at = if scope.is_some() { self.stepped_at } else { self.started_at };
+        self.guest = Some(guest::GuestRun::new(scope, base, log, begins_at, random));
     }
 
     /// Ends with the active guest.
@@ -375,10 +416,17 @@ impl Execution {
         self.in_flight.retain(|(scope, _), _| scope.is_some());
     }
 
-    /// The operations that are intended and have no result, to be sent when no guest runs that would ask again.
+    /// The operations of `scope` that are intended and have no result, though its guest has returned.
     #[must_use]
-    pub fn unanswered(&self) -> Vec<Send> {
-        self.in_flight.iter().map(|((scope, ticket), intent)| self.send_of(*scope, *ticket, intent)).collect()
+    pub fn unanswered(&self, scope: Scope) -> Vec<Send> {
+        let all = self.in_flight.iter().filter(|((asked_by, _), _)| *asked_by == scope);
+        all.map(|((scope, ticket), intent)| self.send_of(*scope, *ticket, intent)).collect()
+    }
+
+    /// Which guest invocation is active: `None` if none is.
+    #[must_use]
+    pub fn active_scope(&self) -> Option<Scope> {
+        self.guest.as_ref().map(|guest| guest.scope)
     }
 
     fn send_of(&self, scope: Scope, ticket: Ticket, intent: &InFlight) -> Send {
@@ -399,6 +447,7 @@ impl Execution {
             operation: intent.operation.clone(),
             options: BranchOptions::from_recorded(&intent.options).unwrap_or_default(),
             since: intent.since,
+            again: intent.again,
         }
     }
 

@@ -160,7 +160,7 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
-/// A branch: `01`, `02`, ... as `run` opens them; `0201` is the first one that the handler of `02` opens.
+/// A branch: `01`, `02`, ... as `run` opens them; `02-01` is the first one that the handler of `02` opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BranchId {
     number: u32,
@@ -193,7 +193,7 @@ impl BranchId {
 impl fmt::Display for BranchId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:02}", self.number)?;
-        if self.within > 0 { write!(f, "{:02}", self.within) } else { Ok(()) }
+        if self.within > 0 { write!(f, "-{:02}", self.within) } else { Ok(()) }
     }
 }
 
@@ -260,7 +260,7 @@ mod tests {
     fn branch_ids_read_as_dtm_writes_them() {
         let second = BranchId::of_run(2);
         for (branch, want) in
-            [(BranchId::WHOLE, "00"), (second, "02"), (second.child(1), "0201"), (BranchId::of_run(100), "100")]
+            [(BranchId::WHOLE, "00"), (second, "02"), (second.child(1), "02-01"), (BranchId::of_run(100), "100")]
         {
             assert_eq!(branch.to_string(), want);
         }

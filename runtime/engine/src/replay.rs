@@ -109,10 +109,4 @@ impl ScopeLog {
         self.cursor += 1;
         Ok(true)
     }
-
-    /// Counts a new request, so that the log stays live.
-    pub(crate) fn asked_live(&mut self, record: EntryRecord) {
-        self.push_asked(record);
-        self.cursor = self.asked.len();
-    }
 }

@@ -11,6 +11,8 @@ const INITIAL_MS: u32 = 500;
 const FACTOR: f32 = 2.0;
 /// Longest pause, milliseconds.
 const MAX_MS: u32 = 60_000;
+/// Shortest pause, whatever a policy says: nothing is repeated without one.
+const PAUSE_MIN_MS: u64 = 10;
 /// Pause after an "ongoing" answer, milliseconds.
 const ONGOING_MS: u32 = 1_000;
 
@@ -68,6 +70,7 @@ pub fn retry_decision(
         Outcome::Ongoing => u64::from(options.ongoing_ms.unwrap_or(ONGOING_MS)),
         Outcome::Success | Outcome::Failure | Outcome::Unknown => backoff_ms(options, attempts.unknown, jitter),
     };
+    let pause_ms = pause_ms.max(PAUSE_MIN_MS);
     if limited {
         if options.retry.attempts.is_some_and(|most| attempts.made >= most) {
             return Verdict::Done(CallResult::Exhausted { attempts: attempts.made, error: answer.summary() });

@@ -348,7 +348,7 @@ fn a_handler_works_on_its_own_branch_and_on_branches_below_it() {
             Effect::Arm { .. } | Effect::Disarm { .. } | Effect::Cancel { .. } => None,
         })
         .collect();
-    assert_eq!(sends, ["02 commit", "0201 action"]);
+    assert_eq!(sends, ["02 commit", "02-01 action"]);
     for ticket in [own, other] {
         e.completed(Some(index), ticket, ok(&http("x")), 1);
         assert!(matches!(e.take(ticket), Ok(Some(CallResult::Success { .. }))));

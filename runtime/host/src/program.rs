@@ -73,7 +73,9 @@ impl Program {
         store.set_hostcall_fuel(runtime.config.import_bytes_max);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| {
-            store.data_mut().slices.spend()?;
+            if !store.data().session.take_waited() {
+                store.data_mut().slices.spend()?;
+            }
             Ok(UpdateDeadline::YieldCustom(1, Box::pin(yield_now())))
         });
         if let Some(fuel) = fuel {

@@ -1,5 +1,6 @@
 //! An execution as its driver and its guest share it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use reprise_engine::{Execution, GuestError};
@@ -14,13 +15,22 @@ struct Inner {
     execution: Mutex<Execution>,
     /// At most one import waits at a time (an execution has one guest), so a stored permit can't be missed.
     news: Notify,
+    /// Whether an import waits for news.
+    waits: AtomicBool,
+    /// Whether one waited since this was last asked.
+    waited: AtomicBool,
 }
 
 impl Session {
     /// Wraps an execution.
     #[must_use]
     pub fn new(execution: Execution) -> Self {
-        Self(Arc::new(Inner { execution: Mutex::new(execution), news: Notify::new() }))
+        Self(Arc::new(Inner {
+            execution: Mutex::new(execution),
+            news: Notify::new(),
+            waits: AtomicBool::new(false),
+            waited: AtomicBool::new(false),
+        }))
     }
 
     /// Looks into the execution or changes it. Short: the guest and the driver take turns.
@@ -36,6 +46,17 @@ impl Session {
         self.0.news.notify_one();
     }
 
+    /// Whether the guest stands still in an import; it computes otherwise, or there is none.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.0.waits.load(Ordering::Relaxed)
+    }
+
+    /// Whether the guest has waited since the last call of this: the clock went on without its computing.
+    pub(crate) fn take_waited(&self) -> bool {
+        self.0.waited.swap(false, Ordering::Relaxed)
+    }
+
     /// Asks until there is an answer.
     pub(crate) async fn answer<R>(
         &self,
@@ -45,7 +66,25 @@ impl Session {
             if let Some(answer) = self.with(&mut ask)? {
                 return Ok(answer);
             }
+            self.0.waited.store(true, Ordering::Relaxed);
+            let _waiting = Waiting::begin(&self.0.waits);
             self.0.news.notified().await;
         }
+    }
+}
+
+/// Says that an import waits, for as long as it lives: the wait may end by being dropped.
+struct Waiting<'a>(&'a AtomicBool);
+
+impl<'a> Waiting<'a> {
+    fn begin(waits: &'a AtomicBool) -> Self {
+        waits.store(true, Ordering::Relaxed);
+        Self(waits)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 }

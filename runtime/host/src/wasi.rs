@@ -71,7 +71,10 @@ pub(crate) struct Wasi {
 
 impl Wasi {
     pub(crate) fn new(session: &Session, stdio_bytes_max: usize) -> Self {
-        let (now, generator) = session.with(|execution| (execution.now(), random::generator(execution.gid())));
+        let (now, generator) = session.with(|execution| {
+            let scope = execution.active_scope().flatten();
+            (execution.now(), random::generator(execution.gid(), scope))
+        });
         let (random, insecure_seed) = generator;
         let stdout = Output::new(Stream::Stdout, session.clone(), stdio_bytes_max);
         let stderr = Output::new(Stream::Stderr, session.clone(), stdio_bytes_max);

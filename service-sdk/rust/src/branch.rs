@@ -19,7 +19,7 @@ const WORD_BYTES_MAX: usize = 45;
 ///
 /// Reprise sends `trans_type` `workflow` and the ops `action`, `commit` and `rollback`; DTM's other modes also send
 /// `try`, `confirm`, `cancel`, `compensate` and `msg`. A branch id is `01`, `02`, ... or, for what a phase-two handler
-/// calls, a sub-branch such as `0201`.
+/// calls, a sub-branch such as `02-01`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Branch {
     trans_type: String,

@@ -10,6 +10,7 @@ use reprise_engine::{Execution, GuestError, OnTrap, RunResult, Scope};
 use reprise_host::{Guest, GuestFailure, Program, Session};
 use reprise_store::StoreError;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 use super::{Driver, End, Happened};
 use crate::note::Note;
@@ -62,9 +63,11 @@ impl Driver {
         }
         match Execution::load(records, self.shared.config.limits) {
             Ok(execution) if *execution.gid() == self.gid => {
-                self.row = Some((execution.phase(), reprise_store::Activity::Active));
+                self.row = Some((execution.phase(), reprise_store::Activity::Active, execution.digest()));
                 self.session = Some(Session::new(execution));
                 self.timers.clear();
+                // Its instance talks to the session before.
+                self.kept = None;
                 Ok(())
             }
             Ok(execution) => {
@@ -122,6 +125,17 @@ impl Driver {
 
     /// Drives a call of an export, and everything it asks for, until it ends or has waited long.
     pub(super) async fn drive_guest<T>(
+        &mut self,
+        export: impl Future<Output = Result<T, GuestFailure>>,
+    ) -> Result<Driven<T>, End> {
+        self.has_guest = true;
+        self.idle_at = Instant::now() + self.shared.config.idle;
+        let driven = self.drive_until_ended(export).await;
+        self.has_guest = false;
+        driven
+    }
+
+    async fn drive_until_ended<T>(
         &mut self,
         export: impl Future<Output = Result<T, GuestFailure>>,
     ) -> Result<Driven<T>, End> {
@@ -217,8 +231,9 @@ impl Driver {
         let rolls_back = self.with(|execution| execution.on_trap()) == OnTrap::Rollback && !diverged;
         if rolls_back && self.with(|execution| execution.fail_run(format!("{reason}: {message}"))) {
             self.with(Execution::leave);
-            self.flush().await;
-            return Ok(());
+            self.settle().await?;
+            // The guest's state and its journal part ways here: phase two begins from the journal.
+            return self.load().await;
         }
         Err(self.quarantine(reason, &message, backtrace).await)
     }

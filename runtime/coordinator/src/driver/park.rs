@@ -4,7 +4,10 @@ use reprise_engine::Timestamp;
 use reprise_store::{Activity, Progress, Write, Written};
 use tokio::time::Instant;
 
-use super::{Driver, End, Happened};
+use futures::StreamExt as _;
+
+use super::{Driver, End, Happened, acknowledged};
+use crate::calls::Done;
 use crate::clock::{instant_of, now};
 use crate::journal_writer::Patience;
 use crate::note::Note;
@@ -13,7 +16,8 @@ impl Driver {
     /// Nothing has happened for a while. True if the instance should go (a call is under way that may take long);
     /// leaves memory where all that is waited for is a time.
     pub(super) async fn is_idle(&mut self) -> Result<bool, End> {
-        if !self.commits.is_empty() {
+        if !self.commits.is_empty() || (self.has_guest && !self.session().is_waiting()) {
+            // Something is being written, or the guest computes: nobody is idle.
             self.idle_at = Instant::now() + self.shared.config.idle;
             return Ok(false);
         }
@@ -34,6 +38,7 @@ impl Driver {
 
     /// Leaves memory until `due`.
     async fn park(&mut self, due: Timestamp) -> End {
+        self.with(reprise_engine::Execution::record_upgrade);
         if let Err(end) = self.settle().await {
             return end;
         }
@@ -99,18 +104,23 @@ impl Driver {
         for stop in self.stops.values() {
             stop.cancel();
         }
-        while !self.calls.is_empty() {
-            let happened = self.next().await;
-            match happened {
-                // It is being stopped; and there is nothing to be idle about.
-                Happened::Stop | Happened::Idle => self.idle_at = Instant::now() + self.shared.config.idle,
-                Happened::TimerDue(ticket) => self.timers.retain(|(_, armed)| *armed != ticket),
-                Happened::Written(..) | Happened::Done(_) => {
-                    self.react(happened)?;
-                }
-            }
+        while let Some(done) = self.next_done().await? {
+            self.react(Happened::Done(done))?;
         }
         Ok(())
+    }
+
+    /// The next call that ends; none if no call is under way. Writes are acknowledged meanwhile, nothing else counts.
+    async fn next_done(&mut self) -> Result<Option<Done>, End> {
+        while !self.calls.is_empty() {
+            let written = tokio::select! {
+                biased;
+                written = acknowledged(&mut self.commits), if !self.commits.is_empty() => written,
+                Some(done) = self.calls.next() => return Ok(Some(done)),
+            };
+            self.react(written)?;
+        }
+        Ok(None)
     }
 
     /// The process stops: what is under way ends, what is recorded becomes durable, the next start goes on.
@@ -118,6 +128,7 @@ impl Driver {
         if let Err(end) = self.stop_calls().await {
             return end;
         }
+        self.with(reprise_engine::Execution::record_upgrade);
         match self.settle().await {
             Ok(()) => End::Stopped,
             Err(end) => end,

@@ -1,6 +1,6 @@
 //! Phase two: what is registered, performed one by one in reverse order, then the notifications.
 
-use reprise_engine::{BranchOptions, Execution, Phase, Registration, Undo};
+use reprise_engine::{BranchOptions, Execution, Phase, Registration, Scope, Undo};
 
 use super::guest::{Driven, Placed};
 use super::{Driver, End, Happened};
@@ -31,10 +31,12 @@ impl Driver {
         self.settle().await?;
         match registration.undo {
             Undo::Operation { operation, options } => {
+                // An instance is not held while others might use it; a closure replays `run` if it must.
+                self.kept = None;
                 let options = BranchOptions::from_recorded(&options).unwrap_or_default();
                 let since = self.with(|execution| execution.started_at());
                 let slot = Slot::Registration(index);
-                self.start(slot, registration.branch, registration.op, operation, options, since);
+                self.start(slot, registration.branch, registration.op, operation, options, since, false);
                 self.wait_for(slot).await?;
                 self.flush().await;
                 Ok(())
@@ -73,9 +75,13 @@ impl Driver {
             self.with(Execution::abandon_in_flight);
             return self.settle().await;
         }
+        self.answer_all(None).await
+    }
+
+    /// Waits for the results of everything that `scope` has asked for, also where its guest did not.
+    async fn answer_all(&mut self, scope: Scope) -> Result<(), End> {
         self.settle().await?;
-        let unanswered = self.with(|execution| execution.unanswered());
-        for send in unanswered.into_iter().filter(|send| send.scope.is_none()) {
+        for send in self.with(|execution| execution.unanswered(scope)) {
             let slot = Slot::Call(send.scope, send.ticket);
             self.send(send);
             self.wait_for(slot).await?;
@@ -103,14 +109,13 @@ impl Driver {
                 }
                 Driven::Ended(Ok(Ok(()))) => match self.with(|execution| execution.handler_returned()) {
                     Ok(()) => {
+                        // The next closure gets an instance of its own, as it would after a restart.
+                        drop(placed);
                         self.with(Execution::leave);
                         self.upgrade = None;
+                        self.answer_all(Some(index)).await?;
                         self.with(|execution| execution.phase_two_done(index, traps + 1));
-                        if name.starts_with('#') {
-                            self.kept = Some(placed);
-                        }
-                        self.flush().await;
-                        return Ok(());
+                        return self.settle().await;
                     }
                     Err(error) => reprise_host::GuestFailure::Stopped(error),
                 },
@@ -129,6 +134,7 @@ impl Driver {
     /// attempt must begin again.
     async fn placed(&mut self, name: &str, index: u32) -> Result<Option<Placed>, End> {
         if !name.starts_with('#') {
+            self.kept = None;
             return self.place(Some(index)).await.map(Some);
         }
         if let Some(placed) = self.kept.take() {
@@ -136,11 +142,14 @@ impl Driver {
             self.with(|execution| execution.enter(Some(index)));
             return Ok(Some(placed));
         }
+        // The results that `run` saw were handed over; they are in the journal.
+        self.load().await?;
         let mut placed = self.place(None).await?;
         let input = self.with(|execution| execution.input().to_vec());
         let failure = match self.drive_guest(placed.guest.run(&input)).await? {
             Driven::Ended(Ok(result)) => match self.with(|execution| execution.returned(result)) {
                 Ok(()) => {
+                    self.timers.clear();
                     self.with(|execution| execution.enter(Some(index)));
                     return Ok(Some(placed));
                 }

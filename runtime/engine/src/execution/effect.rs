@@ -23,6 +23,8 @@ pub struct Send {
     pub options: BranchOptions,
     /// When it was intended; deadlines count from here.
     pub since: Timestamp,
+    /// Whether it may have been sent before.
+    pub again: bool,
 }
 
 /// What the driver must do. In order; a `Send` waits for every record made before it.

@@ -75,14 +75,14 @@ impl Execution {
             Entry::Intended { scope, ticket, branch, operation, options, registered } => {
                 self.registrations.extend(registered);
                 self.branch_of.insert((scope, ticket), branch);
-                self.in_flight.insert((scope, ticket), InFlight { branch, operation, options, since: at });
+                self.in_flight.insert((scope, ticket), InFlight { branch, operation, options, since: at, again: true });
                 self.scopes.entry(scope).or_default().push_asked(record);
             }
-            Entry::Completed { scope, ticket, result, .. } => {
+            Entry::Completed { scope, ticket, result, attempts } => {
                 if !self.branch_of.contains_key(&(scope, ticket)) {
                     return Err(contradiction(format!("call {ticket} was never intended")));
                 }
-                self.note_result(scope, ticket, &result);
+                self.note_result(scope, ticket, &result, attempts);
                 let recorded = Recorded { seq, at, result: Some(TicketResult::Call(result)) };
                 if !self.scopes.entry(scope).or_default().push_result(ticket, recorded) {
                     return Err(contradiction(format!("call {ticket} has a result already")));
@@ -102,14 +102,21 @@ impl Execution {
                 self.registrations.extend(registered);
                 self.phase = self.phase.next(returned_event(&result)).map_err(phase_error)?;
                 self.result = Some(result);
+                self.cursor = self.registrations.len();
+                self.stepped_at = at;
                 self.scopes.entry(None).or_default().push_asked(record);
             }
             Entry::PhaseTwoDone { index, .. } | Entry::FinishDone { index, .. } => {
                 if index as usize >= self.registrations.len() || !self.done.insert(index) {
                     return Err(contradiction(format!("registration {index} is unknown or done already")));
                 }
+                self.cursor = index as usize;
+                self.stepped_at = at;
             }
-            Entry::Closed => self.phase = self.phase.next(PhaseEvent::PhaseTwoDone).map_err(phase_error)?,
+            Entry::Closed => {
+                self.phase = self.phase.next(PhaseEvent::PhaseTwoDone).map_err(phase_error)?;
+                self.cursor = self.registrations.len();
+            }
             Entry::Upgraded { digest } => self.digest = digest,
         }
         Ok(())

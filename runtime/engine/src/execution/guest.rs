@@ -11,8 +11,14 @@ use crate::options::BranchOptions;
 use crate::phase::Phase;
 use crate::replay::{Divergence, ScopeLog, TicketResult};
 
+/// What a registration takes beside its payload, roughly.
+const REGISTRATION_BYTES: usize = 64;
+
 /// Most random bytes in one call.
 const RANDOM_BYTES_MAX: u32 = 65_536;
+
+/// Most bytes of a branch's options, as JSON.
+const OPTIONS_BYTES_MAX: usize = 64 << 10;
 
 /// Branches that a handler opens are numbered from here, apart from those of `run`.
 const CHILD_NUMBERS: u32 = 1 << 20;
@@ -28,6 +34,7 @@ pub(super) struct GuestRun {
     tickets: Vec<Open>,
     open_tickets: u32,
     registered: Vec<Registration>,
+    registered_bytes: usize,
     observed: Timestamp,
     random: Xoshiro256PlusPlus,
     scratch: Vec<u8>,
@@ -74,6 +81,7 @@ impl GuestRun {
             tickets: Vec::new(),
             open_tickets: 0,
             registered: Vec::new(),
+            registered_bytes: 0,
             observed,
             random,
             scratch: Vec::new(),
@@ -81,6 +89,7 @@ impl GuestRun {
     }
 
     pub(super) fn take_registered(&mut self) -> Vec<Registration> {
+        self.registered_bytes = 0;
         std::mem::take(&mut self.registered)
     }
 
@@ -156,6 +165,9 @@ impl Execution {
     /// # Errors
     /// What is wrong with the branch or the options.
     pub fn set_options(&mut self, branch: u32, json: &str) -> Result<(), String> {
+        if json.len() > OPTIONS_BYTES_MAX {
+            return Err(format!("{} bytes of options, {OPTIONS_BYTES_MAX} are allowed", json.len()));
+        }
         let guest = self.guest();
         let index = guest.branch_index(branch).ok_or_else(|| unknown_branch(branch))?;
         let branch = &mut guest.branches[index];
@@ -169,7 +181,14 @@ impl Execution {
     /// # Errors
     /// Unknown branch, or called from a handler; the error is the guest's to handle.
     pub fn register(&mut self, op: Op, branch: u32, undo: GuestUndo) -> Result<(), String> {
+        let most = self.limits.payload_bytes;
         let guest = self.guest();
+        let bytes = undo.payload_bytes();
+        if guest.registered_bytes + bytes > most {
+            return Err(format!(
+                "more than {most} bytes registered at one time (setting `limits.payload_bytes`); make the payloads smaller"
+            ));
+        }
         if guest.scope.is_some() {
             return Err("nothing can be registered in `handle`: phase two is already decided".into());
         }
@@ -183,6 +202,7 @@ impl Execution {
             GuestUndo::Operation(operation) => Undo::Operation { operation, options },
             GuestUndo::Handler { name, payload } => Undo::Handler { name, payload },
         };
+        guest.registered_bytes += bytes + REGISTRATION_BYTES;
         guest.registered.push(Registration { op, branch: id, undo });
         Ok(())
     }
@@ -217,7 +237,13 @@ impl Execution {
         let registered = guest.take_registered();
         let ticket = guest.open(Open::Call);
         let scope = guest.scope;
+        let foreign = guest.log.is_live().then(|| guest.log.result(ticket)).flatten();
+        let foreign = foreign.map(|recorded| (recorded.seq, describe_result(recorded.result.as_ref())));
         let entry = Entry::Intended { scope, ticket, branch: id, operation, options, registered };
+        if let Some((seq, recorded)) = foreign {
+            // The journal has a result under this ticket that no recorded call asked for: a timer's.
+            return Err(Divergence { seq, recorded, asked: entry.describe() }.into());
+        }
         if self.ask(&entry)? {
             let Entry::Intended { operation, options, registered, .. } = entry else {
                 unreachable!("made above");
@@ -225,7 +251,7 @@ impl Execution {
             self.registrations.extend(registered);
             self.branch_of.insert((scope, ticket), id);
             let since = self.clock;
-            self.in_flight.insert((scope, ticket), InFlight { branch: id, operation, options, since });
+            self.in_flight.insert((scope, ticket), InFlight { branch: id, operation, options, since, again: false });
         }
         if (self.phase == Phase::Running || scope.is_some())
             && let Some(intent) = self.in_flight.get(&(scope, ticket))
@@ -253,14 +279,12 @@ impl Execution {
     fn ask(&mut self, entry: &Entry) -> Result<bool, GuestError> {
         let guest = self.guest.as_mut().expect("the host enters a scope before it runs the guest");
         let encoded = entry.encode_into(std::mem::take(&mut guest.scratch));
-        let replays = guest.log.replays(entry, &encoded);
-        guest.scratch = encoded;
-        if replays? {
+        if guest.log.replays(entry, &encoded)? {
+            guest.scratch = encoded;
             return Ok(false);
         }
         self.check_size()?;
-        let record = self.record(entry);
-        self.guest().log.asked_live(record);
+        self.record_encoded(entry.kind(), encoded);
         Ok(true)
     }
 
@@ -295,8 +319,10 @@ impl Execution {
         let ticket = guest.open(Open::Timer { due, length_ms });
         match guest.log.result(ticket) {
             None => {
-                // Its firing will be an entry.
-                self.check_size()?;
+                // Its firing will be an entry. On replay the journal is longer than it was when this was allowed.
+                if guest.log.is_live() {
+                    self.check_size()?;
+                }
                 self.effects.push(Effect::Arm { ticket, due });
             }
             Some(recorded) if recorded.result == Some(TicketResult::Timer { length_ms }) => {}
@@ -368,7 +394,9 @@ impl Execution {
             return self.must_wait(|| format!("the result of ticket {ticket}"));
         }
         guest.observe(ticket);
-        guest.open_tickets = guest.open_tickets.saturating_sub(1);
+        if !matches!(guest.tickets.get(ticket.0 as usize), Some(Open::Canceled)) {
+            guest.open_tickets = guest.open_tickets.saturating_sub(1);
+        }
         let open = std::mem::replace(&mut guest.tickets[ticket.0 as usize], Open::Taken);
         let result = match open {
             Open::Mistake(text) => CallResult::Invalid(text),
@@ -406,6 +434,7 @@ impl Execution {
             Some(Open::Call) => true,
         };
         guest.tickets[ticket.0 as usize] = Open::Canceled;
+        guest.open_tickets = guest.open_tickets.saturating_sub(1);
         if is_call {
             // Recorded whether or not the result is there already: that depends on timing, the journal must not.
             self.ask(&Entry::Canceled { scope, ticket })?;
@@ -414,7 +443,12 @@ impl Execution {
                 .retain(|effect| !matches!(effect, Effect::Send(send) if send.scope == scope && send.ticket == ticket));
             self.effects.push(Effect::Cancel { scope, ticket });
         } else {
-            self.effects.push(Effect::Disarm { ticket });
+            let armed =
+                self.effects.iter().position(|effect| matches!(effect, Effect::Arm { ticket: t, .. } if *t == ticket));
+            match armed {
+                Some(index) => drop(self.effects.remove(index)),
+                None => self.effects.push(Effect::Disarm { ticket }),
+            }
         }
         Ok(())
     }
@@ -503,6 +537,15 @@ pub enum GuestUndo {
         /// Its argument.
         payload: Vec<u8>,
     },
+}
+
+impl GuestUndo {
+    fn payload_bytes(&self) -> usize {
+        match self {
+            Self::Operation(operation) => operation.payload_bytes(),
+            Self::Handler { name, payload } => name.len() + payload.len(),
+        }
+    }
 }
 
 fn unknown_branch(branch: u32) -> String {

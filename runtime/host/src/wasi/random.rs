@@ -2,7 +2,7 @@
 
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use reprise_engine::{Gid, seed_of};
+use reprise_engine::{Gid, Scope, seed_of};
 use wasmtime_wasi::p2::bindings::random::{insecure, insecure_seed, random};
 
 use crate::state::State;
@@ -12,8 +12,10 @@ const WASI: u64 = 0x7761_7369_2d72_6e64;
 const BYTES_MAX: u64 = 16 << 20;
 
 /// The generator of an instance, and its hash seed.
-pub(super) fn generator(gid: &Gid) -> (Xoshiro256PlusPlus, (u64, u64)) {
-    let mut random = Xoshiro256PlusPlus::seed_from_u64(seed_of(gid) ^ WASI);
+pub(super) fn generator(gid: &Gid, scope: Scope) -> (Xoshiro256PlusPlus, (u64, u64)) {
+    // A handler on an instance of its own must not draw the numbers that `run` drew.
+    let scope = scope.map_or(0, |index| (u64::from(index) + 1) << 32);
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(seed_of(gid) ^ WASI ^ scope);
     let insecure_seed = (random.next_u64(), random.next_u64());
     (random, insecure_seed)
 }

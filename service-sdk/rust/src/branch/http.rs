@@ -52,8 +52,8 @@ mod tests {
 
     #[test]
     fn reads_what_a_runtime_sends() {
-        let branch = read("/transfer-in?x=1&branch_id=0201&gid=a%3Ab&op=rollback&trans_type=workflow");
-        assert_eq!(branch, Branch::new("workflow", "a:b", "0201", "rollback"));
+        let branch = read("/transfer-in?x=1&branch_id=02-01&gid=a%3Ab&op=rollback&trans_type=workflow");
+        assert_eq!(branch, Branch::new("workflow", "a:b", "02-01", "rollback"));
     }
 
     #[test]
