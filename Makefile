@@ -17,7 +17,7 @@ tools:
 demo: tools
 	@echo "Building (the first time takes some minutes) ..."
 	@$(CARGO) build -q --workspace --bins
-	@$(CARGO) run -q --workspace --bin reprise-demo
+	@$${CARGO_TARGET_DIR:-target}/debug/reprise-demo
 
 lint: tools
 	$(CARGO) fmt --all --check

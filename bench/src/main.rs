@@ -1,1 +1,8 @@
-fn main() {}
+//! The program `reprise-bench`.
+
+use clap::Parser as _;
+use reprise_bench::cli::Cli;
+
+fn main() -> anyhow::Result<()> {
+    Cli::parse().run()
+}

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{Process, client, program};
+use crate::{Process, client, program, until};
 
 /// A running bank.
 pub struct Bank {
@@ -34,6 +34,9 @@ pub struct Request {
     pub op: Option<String>,
     /// `done`, `repeat`, `empty`, `late`, `refused`, `fault:...`, `pending`.
     pub answer: String,
+    /// The query string; of notifications only.
+    #[serde(default)]
+    pub query: Option<String>,
 }
 
 impl Bank {
@@ -91,6 +94,29 @@ impl Bank {
     /// The bank does not answer.
     pub async fn requests(&self) -> Result<Vec<Request>> {
         Ok(serde_json::from_value(self.get("/requests").await?)?)
+    }
+
+    /// Paths and answers of the requests for a gid, oldest first: `/transfer-out done`.
+    ///
+    /// # Errors
+    /// The bank does not answer.
+    pub async fn log_of(&self, gid: &str) -> Result<Vec<String>> {
+        let requests = self.requests().await?.into_iter();
+        let own = requests.filter(|request| request.gid.as_deref() == Some(gid));
+        Ok(own.map(|request| format!("{} {}", request.path, request.answer)).collect())
+    }
+
+    /// Waits until a request for `gid` has arrived at `path` that often. The bank has no signal for it.
+    ///
+    /// # Errors
+    /// The bank does not answer, or the request does not come.
+    pub async fn asked(&self, gid: &str, path: &str, times: usize) -> Result<()> {
+        until(&format!("{times} requests of {gid} to {path}"), async || {
+            let requests = self.requests().await?;
+            let own = requests.iter().filter(|r| r.gid.as_deref() == Some(gid) && r.path == path);
+            Ok((own.count() >= times).then_some(()))
+        })
+        .await
     }
 
     /// Effects applied for a gid: (branch, op) to how often.

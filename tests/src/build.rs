@@ -49,27 +49,27 @@ fn cargo(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// The component of an example guest, for instance `transfer-saga`.
+/// The component of a guest, for instance `transfer-saga`.
 ///
 /// # Errors
 /// Cargo's messages.
 pub fn guest(package: &str) -> Result<PathBuf> {
-    once(&format!("guest {package}"), || {
+    guest_with(package, &[])
+}
+
+/// The component of a guest with features of its crate.
+///
+/// # Errors
+/// Cargo's messages.
+pub fn guest_with(package: &str, features: &[&str]) -> Result<PathBuf> {
+    once(&format!("guest {package} {features:?}"), || {
         let dir = target().join("guests");
-        let text = dir.to_string_lossy().into_owned();
-        cargo(&[
-            "build",
-            "-q",
-            "-p",
-            package,
-            "--target",
-            "wasm32-wasip2",
-            "--profile",
-            "guest",
-            "--target-dir",
-            &text,
-        ])?;
-        Ok(dir.join("wasm32-wasip2/guest").join(format!("{}.wasm", package.replace('-', "_"))))
+        let (text, list) = (dir.to_string_lossy(), features.join(","));
+        let mut arguments = vec!["build", "-q", "-p", package, "--features", &list];
+        arguments.extend(["--target", "wasm32-wasip2", "--profile", "guest", "--target-dir", &text]);
+        cargo(&arguments)?;
+        let built = dir.join("wasm32-wasip2/guest").join(format!("{}.wasm", package.replace('-', "_")));
+        keep(&built, features)
     })
 }
 
@@ -88,9 +88,17 @@ pub fn program(package: &str, features: &[&str]) -> Result<PathBuf> {
         }
         let list = features.iter().map(|feature| format!("{package}/{feature}")).collect::<Vec<_>>().join(",");
         cargo(&["build", "-q", "--workspace", "--bins", "--features", &list])?;
-        // The next build without these features would overwrite it.
-        let copy = target().join("debug").join(format!("{package}-{}-{}", features.join("-"), std::process::id()));
-        std::fs::copy(&built, &copy).with_context(|| format!("{} can't be copied", built.display()))?;
-        Ok(copy)
+        keep(&built, features)
     })
+}
+
+/// What was built, where the next build with other features does not overwrite it.
+fn keep(built: &Path, features: &[&str]) -> Result<PathBuf> {
+    let name = built.file_stem().context("a file has a name")?.to_string_lossy();
+    let kept = built.with_file_name(format!("{name}-with-{}", features.join("-")));
+    // Renamed, as an older one may be running.
+    let fresh = kept.with_extension(std::process::id().to_string());
+    std::fs::copy(built, &fresh).with_context(|| format!("{} can't be copied", built.display()))?;
+    std::fs::rename(&fresh, &kept).with_context(|| format!("{} can't be replaced", kept.display()))?;
+    Ok(kept)
 }

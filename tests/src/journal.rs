@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use reprise_engine::{EntryRecord, ExecutionView, OpState, Seq, Timestamp};
+use reprise_engine::{EntryRecord, ExecutionView, Op, OpState, Phase, Seq, Timestamp};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
@@ -36,6 +36,24 @@ pub async fn journal(file: &Path, gid: &str) -> Result<Vec<EntryRecord>> {
         .collect()
 }
 
+/// Writes other data into an entry, behind everybody's back; gives the data that it had.
+///
+/// # Errors
+/// There is no such entry.
+pub async fn replace_data(file: &Path, gid: &str, seq: u32, data: &[u8]) -> Result<Vec<u8>> {
+    let entry = journal(file, gid).await?.into_iter().find(|entry| entry.seq == Seq(seq)).context("no such entry")?;
+    let mut connection = SqliteConnectOptions::new().filename(file).connect().await?;
+    sqlx::query("UPDATE journal SET data = ? WHERE seq = ? AND execution = (SELECT id FROM executions WHERE gid = ?)")
+        .bind(data)
+        .bind(seq)
+        .bind(gid)
+        .execute(&mut connection)
+        .await
+        .context("the entry")?;
+    connection.close().await?;
+    Ok(entry.data)
+}
+
 /// Branch and op of everything that a journal records as ended.
 ///
 /// # Errors
@@ -51,6 +69,30 @@ pub fn recorded_ops(journal: &[EntryRecord]) -> Result<BTreeSet<(String, String)
         .iter()
         .flat_map(|branch| branch.ops.iter().map(move |op| (branch, op)))
         .filter(|(_, op)| ended(op.state))
+        .map(|(branch, op)| (branch.id.clone(), op.op.to_string()))
+        .collect())
+}
+
+/// Branch and op of everything that may have been sent on the strength of a journal: intended actions, and of what is
+/// registered the half that was decided.
+///
+/// # Errors
+/// The journal is damaged.
+pub fn durable_ops(journal: &[EntryRecord]) -> Result<BTreeSet<(String, String)>> {
+    if journal.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let view = ExecutionView::fold(journal)?;
+    let decided: &[Op] = match view.phase {
+        Phase::Running => &[Op::Action],
+        Phase::Committing => &[Op::Action, Op::Commit],
+        Phase::RollingBack => &[Op::Action, Op::Rollback],
+        Phase::Succeeded => &[Op::Action, Op::Commit, Op::Finish],
+        Phase::Failed => &[Op::Action, Op::Rollback, Op::Finish],
+    };
+    let ops = view.branches.iter().flat_map(|branch| branch.ops.iter().map(move |op| (branch, op)));
+    Ok(ops
+        .filter(|(_, op)| decided.contains(&op.op))
         .map(|(branch, op)| (branch.id.clone(), op.op.to_string()))
         .collect())
 }

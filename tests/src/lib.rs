@@ -5,12 +5,16 @@ mod build;
 mod journal;
 mod process;
 mod runtime;
+mod stage;
+mod until;
 
 pub use bank::{Bank, Request};
-pub use build::{guest, program};
-pub use journal::{journal, recorded_ops};
+pub use build::{guest, guest_with, program};
+pub use journal::{durable_ops, journal, recorded_ops, replace_data};
 pub use process::Process;
 pub use runtime::{Runtime, RuntimeOptions};
+pub use stage::{Stage, scenario};
+pub use until::until;
 
 /// A client for the processes started here.
 ///

@@ -2,11 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use crate::{Bank, Process, client, guest, program};
+use crate::{Bank, Process, client, guest, program, until};
+
+/// No execution of a test takes longer.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// How to start a runtime.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +21,17 @@ pub struct RuntimeOptions {
     pub env: Vec<(String, String)>,
     /// More command line arguments of `serve`.
     pub arguments: Vec<String>,
+    /// A program that starts it, with arguments; the runtime's command line follows them.
+    pub under: Vec<String>,
+}
+
+impl RuntimeOptions {
+    /// Settings, each as `KEY=VALUE`.
+    #[must_use]
+    pub fn set(settings: &[&str]) -> Self {
+        let arguments = settings.iter().flat_map(|setting| ["--set".to_owned(), (*setting).to_owned()]).collect();
+        Self { arguments, ..Self::default() }
+    }
 }
 
 /// A running runtime.
@@ -36,7 +51,15 @@ impl Runtime {
     /// # Errors
     /// It does not start.
     pub fn start(dir: &Path, bank: &Bank, options: &RuntimeOptions) -> Result<Self> {
-        let mut command = Command::new(program("reprise", &options.features)?);
+        let program = program("reprise", &options.features)?;
+        let mut command = match options.under.split_first() {
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program);
+                command
+            }
+            None => Command::new(program),
+        };
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(dir.join("reprise"));
         command.arg("--participant").arg(format!("bank={}", bank.http));
         command.arg("--participant").arg(format!("bank-grpc={}", bank.grpc));
@@ -58,8 +81,16 @@ impl Runtime {
     /// # Errors
     /// It is refused.
     pub async fn deploy(&self, package: &str) -> Result<Value> {
-        let component = std::fs::read(guest(package)?)?;
-        let response = self.client.put(format!("{}/v1/workflows/{package}", self.url)).body(component).send().await?;
+        self.deploy_as(package, &guest(package)?).await
+    }
+
+    /// Uploads a component.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub async fn deploy_as(&self, workflow: &str, component: &Path) -> Result<Value> {
+        let component = std::fs::read(component)?;
+        let response = self.client.put(format!("{}/v1/workflows/{workflow}", self.url)).body(component).send().await?;
         answer(response).await
     }
 
@@ -73,6 +104,15 @@ impl Runtime {
         answer(self.client.post(url).json(input).send().await?).await
     }
 
+    /// A POST of the API, whatever it is answered: the status and the body.
+    ///
+    /// # Errors
+    /// The runtime is gone.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<(u16, Value)> {
+        let response = self.client.post(format!("{}{path}", self.url)).json(body).send().await?;
+        Ok((response.status().as_u16(), response.json().await?))
+    }
+
     /// How an execution stands; `wait` for its end that long.
     ///
     /// # Errors
@@ -80,6 +120,29 @@ impl Runtime {
     pub async fn execution(&self, gid: &str, wait: Option<&str>) -> Result<Value> {
         let wait = wait.map(|wait| format!("?wait={wait}")).unwrap_or_default();
         answer(self.client.get(format!("{}/v1/executions/{gid}{wait}", self.url)).send().await?).await
+    }
+
+    /// Follows the events of an execution until nothing is left to do, notifications included; how it stands then.
+    ///
+    /// # Errors
+    /// It does not come to that, or the runtime is gone.
+    pub async fn finished(&self, gid: &str) -> Result<Value> {
+        let url = format!("{}/v1/executions/{gid}/events", self.url);
+        let events = async { self.client.get(url).send().await?.error_for_status()?.bytes().await };
+        tokio::time::timeout(LONGEST, events).await.with_context(|| format!("{gid} does not finish"))??;
+        self.execution(gid, None).await
+    }
+
+    /// Waits until an execution is `parked`, `quarantined` or whatever `activity` names; how it stands then.
+    ///
+    /// # Errors
+    /// It does not come to that, or the runtime is gone.
+    pub async fn becomes(&self, gid: &str, activity: &str) -> Result<Value> {
+        until(&format!("{gid} to be {activity}"), async || {
+            let status = self.execution(gid, None).await?;
+            Ok((status["activity"] == activity).then_some(status))
+        })
+        .await
     }
 
     /// Any GET of the API.

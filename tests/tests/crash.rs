@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use reprise_tests::{Bank, Runtime, RuntimeOptions, journal, recorded_ops};
+use reprise_tests::{Bank, Request, Runtime, RuntimeOptions, durable_ops, journal, recorded_ops};
 use serde_json::{Value, json};
 
 struct Case {
@@ -85,16 +85,9 @@ async fn reference(dir: &Path, bank: &Bank, case: &Case) -> Result<(End, usize)>
     ensure!(end.effects.values().all(|count| *count == 1), "{}: {end:?}", case.name);
     // A notification may still be under way; ask it to end properly so that its points are counted too.
     let mut runtime = runtime;
-    wait_until_finished(&runtime, "reference").await?;
+    runtime.finished("reference").await?;
     runtime.process.terminate()?;
     Ok((end, std::fs::read_to_string(&trace)?.lines().count()))
-}
-
-/// Follows the events of an execution to their end: the stream ends when nothing is left to do.
-async fn wait_until_finished(runtime: &Runtime, gid: &str) -> Result<()> {
-    let url = format!("{}/v1/executions/{gid}/events", runtime.url);
-    reprise_tests::client().get(url).send().await?.error_for_status()?.bytes().await?;
-    Ok(())
 }
 
 /// Kills the runtime at its `point`-th point and lets another one finish. True if the point was reached.
@@ -111,16 +104,26 @@ async fn crash_at(dir: &Path, bank: &Bank, case: &Case, point: usize, want: &End
 
     let before = journal(&store, &gid).await?;
     let recorded = recorded_ops(&before)?;
-    let sent_before = bank.requests().await?.len();
+    let seen = bank.requests().await?;
+    let sent_before = seen.len();
+    let allowed = durable_ops(&before)?;
+    let too_early: BTreeSet<(String, String)> =
+        seen.iter().filter(|request| request.gid.as_deref() == Some(gid.as_str())).filter_map(op_of).collect();
+    ensure!(
+        too_early.is_subset(&allowed),
+        "{} at point {point}: sent before it was durable: {:?}",
+        case.name,
+        too_early.difference(&allowed)
+    );
     let second = Runtime::start(dir, bank, &options(&[]))?;
     let got = end(bank, &second, case, &gid).await?;
-    wait_until_finished(&second, &gid).await?;
+    second.finished(&gid).await?;
     ensure!(got == *want, "{} at point {point}: got {got:?}, want {want:?}", case.name);
 
     let sent_again: BTreeSet<(String, String)> = bank.requests().await?[sent_before..]
         .iter()
         .filter(|request| request.gid.as_deref() == Some(gid.as_str()))
-        .filter_map(|request| Some((request.branch_id.clone()?, request.op.clone()?)))
+        .filter_map(op_of)
         .filter(|op| recorded.contains(op))
         .collect();
     ensure!(sent_again.is_empty(), "{} at point {point}: recorded and sent again: {sent_again:?}", case.name);
@@ -130,10 +133,14 @@ async fn crash_at(dir: &Path, bank: &Bank, case: &Case, point: usize, want: &End
     Ok(crashed)
 }
 
+fn op_of(request: &Request) -> Option<(String, String)> {
+    Some((request.branch_id.clone()?, request.op.clone()?))
+}
+
 /// Whether the execution finished in this process; false if the process ended first.
 async fn finished_or_ended(runtime: &mut Runtime, gid: &str) -> Result<bool> {
-    match wait_until_finished(runtime, gid).await {
-        Ok(()) => Ok(!runtime.process.ended()?),
+    match runtime.finished(gid).await {
+        Ok(_) => Ok(!runtime.process.ended()?),
         Err(_) => {
             runtime.process.wait()?;
             Ok(false)

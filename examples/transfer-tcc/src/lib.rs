@@ -1,6 +1,7 @@
 //! Money from one account to another as a TCC: both banks try at once, then both confirm or both cancel.
 //!
-//! Input `{"from": "alice", "to": "bob", "amount": 30}`, output `{"from_balance": 70, "to_balance": 30}`. The
+//! Input `{"from": "alice", "to": "bob", "amount": 30}`, output the balances that the tries saw, before the money
+//! moves: `{"from_balance": 100, "to_balance": 0}`. The
 //! participant `bank` is `examples/bank`, or whatever the runtime's configuration calls so. A try reserves the money, so
 //! nobody can spend it before all is settled; when a try is refused (409), the runtime cancels the other one.
 

@@ -37,7 +37,8 @@ impl Branch {
         Self { id }
     }
 
-    /// The branch's number, as the participant sees it in `branch_id`: 1 for `01`.
+    /// The branch's number: 1 for the `branch_id` `01` that participants see. Branches that a handler opens have
+    /// numbers of their own, far above those of `run`.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.id

@@ -164,10 +164,13 @@ impl Coordinator {
         self.admitted(&trigger, input_hash, &live).await.map(|()| Triggered::Admitted).or_else(|e| e)
     }
 
-    /// Joins an execution that is in memory already.
+    /// Joins an execution that is in memory already. Compares when it is admitted, not before: what is in memory may be
+    /// another trigger of a gid that the store has, with another input than the store's.
     async fn attach(&self, trigger: &Trigger, hash: InputHash, live: &Live) -> Result<Triggered, TriggerError> {
-        compare(trigger, hash, &live.workflow, live.input_hash)?;
-        self.admitted(trigger, hash, live).await.map(|()| Triggered::Known).or_else(|e| e)
+        match self.admitted(trigger, hash, live).await {
+            Ok(()) => compare(trigger, hash, &live.workflow, live.input_hash).map(|()| Triggered::Known),
+            Err(answer) => answer,
+        }
     }
 
     /// Waits until the execution is durable. The error is the answer where it is not this one that was admitted.
@@ -238,9 +241,8 @@ impl Coordinator {
     async fn take_up_one(&self, row: ExecutionRow, upgrade: Option<Digest>) -> bool {
         let gid = row.execution.gid;
         let live = Arc::new(Live::new(row.execution.workflow, row.execution.input_hash, Admission::Admitted));
-        match self.shared.live.entry(gid.clone()) {
-            Slot::Occupied(_) => return false,
-            Slot::Vacant(slot) => drop(slot.insert(live.clone())),
+        if !self.shared.entered(&gid, &live).await {
+            return false;
         }
         // The row was read before the place in memory was ours: only now can nobody else change it.
         let taken = self.take_up_reserved(&gid, &live, upgrade).await.unwrap_or_else(|error| {
@@ -330,6 +332,26 @@ impl Shared {
         let bytes = self.store.component(digest).await.map_err(|e| e.to_string())?;
         let bytes = bytes.ok_or_else(|| format!("component {digest} is not in the store"))?;
         Ok(self.host.prepare(bytes).await.map_err(|e| e.to_string())?.program)
+    }
+
+    /// Puts an execution of the store into memory; false if it is there. A trigger that has yet to learn that its gid
+    /// is taken holds the place for a moment: that passes, and must not keep the execution out.
+    async fn entered(&self, gid: &Gid, live: &Arc<Live>) -> bool {
+        loop {
+            let other = match self.live.entry(gid.clone()) {
+                Slot::Occupied(other) => other.get().clone(),
+                Slot::Vacant(slot) => {
+                    slot.insert(live.clone());
+                    return true;
+                }
+            };
+            let mut receiver = other.admission.subscribe();
+            let decided = receiver.wait_for(|admission| !matches!(admission, Admission::Pending)).await;
+            // Whoever is not admitted has left memory before it says so.
+            if decided.is_ok_and(|admission| matches!(*admission, Admission::Admitted)) {
+                return false;
+            }
+        }
     }
 
     /// Forgets an execution that left memory; `wake_at` is when it is due again.

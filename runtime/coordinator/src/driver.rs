@@ -86,6 +86,8 @@ pub(crate) struct Driver {
     commits: VecDeque<Commit>,
     /// Phase, activity and component of the row, as last written.
     row: Option<(Phase, Activity, Digest)>,
+    /// When that was.
+    row_at: Timestamp,
     /// Whether a guest is being driven.
     has_guest: bool,
     resume: HashMap<String, WaitingCall>,
@@ -110,6 +112,7 @@ impl Driver {
             timers: BTreeSet::new(),
             commits: VecDeque::new(),
             row: None,
+            row_at: Timestamp(0),
             has_guest: false,
             resume: HashMap::new(),
             idle_at,
@@ -230,6 +233,7 @@ impl Driver {
             return;
         }
         self.row = Some(row);
+        self.row_at = progress.as_ref().map_or(self.row_at, |progress| progress.updated_at);
         let (write, patience) = match self.key {
             Some(key) => (Write::Append { key, entries: records, progress }, Patience::Wait),
             None => {
@@ -266,11 +270,12 @@ impl Driver {
     fn status(&self) -> Status {
         let (activity, progress) =
             (self.row.map_or(Activity::Active, |row| row.1), self.progress(Activity::Active, None, None));
-        let row = ExecutionRow {
-            key: self.key.unwrap_or(ExecutionKey(0)),
-            execution: self.new_execution(),
-            progress: Progress { activity, ..progress },
-        };
+        self.status_of(Progress { activity, updated_at: self.row_at, ..progress })
+    }
+
+    fn status_of(&self, progress: Progress) -> Status {
+        let key = self.key.unwrap_or(ExecutionKey(0));
+        let row = ExecutionRow { key, execution: self.new_execution(), progress };
         Status::of(row, self.live.board.states())
     }
 

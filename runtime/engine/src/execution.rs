@@ -338,14 +338,8 @@ impl Execution {
 
     /// A refused action did nothing, so there is nothing to undo, unless the branch asks for it.
     fn skips_rollback(&self, registration: &Registration) -> bool {
-        use crate::entry::Undo;
-        self.refused.contains(&registration.branch)
-            && match &registration.undo {
-                Undo::Operation { options, .. } => {
-                    BranchOptions::from_recorded(options).is_ok_and(|o| o.compensate_failed != Some(true))
-                }
-                Undo::Handler { .. } => true,
-            }
+        let asks = |options| BranchOptions::from_recorded(options).is_ok_and(|o| o.compensate_failed == Some(true));
+        self.refused.contains(&registration.branch) && !asks(registration.undo.options())
     }
 
     /// Begins (again) with a guest: `run` for none, the handler of a registration otherwise.

@@ -97,7 +97,7 @@ impl ExecutionView {
     /// [`HistoryError`]: the journal is damaged.
     pub fn fold(records: &[EntryRecord]) -> Result<Self, HistoryError> {
         let mut view: Option<Self> = None;
-        let mut registrations = 0;
+        let mut registrations = Vec::new();
         for (expected, record) in (0u32..).zip(records) {
             if record.seq != Seq(expected) {
                 return Err(HistoryError::Gap { expected: Seq(expected), found: record.seq });
@@ -128,13 +128,15 @@ impl ExecutionView {
         Ok(view)
     }
 
-    fn apply(&mut self, entry: Entry, at: Timestamp, registrations: &mut u32) {
+    fn apply(&mut self, entry: Entry, at: Timestamp, registrations: &mut Vec<(Op, BranchId)>) {
         match entry {
             Entry::Started { .. } | Entry::TimerFired { .. } => {}
             Entry::Intended { scope, ticket, branch, operation, registered, .. } => {
                 self.register(registered, registrations);
+                // On its own branch a handler performs that branch's commit or rollback.
+                let own = scope.and_then(|index| registrations.get(index as usize)).filter(|(_, own)| *own == branch);
                 let op = OpView {
-                    op: Op::Action,
+                    op: own.map_or(Op::Action, |(op, _)| *op),
                     call: operation.to_string(),
                     state: OpState::InFlight,
                     attempts: None,
@@ -179,12 +181,13 @@ impl ExecutionView {
         }
     }
 
-    fn register(&mut self, registered: Vec<Registration>, registrations: &mut u32) {
+    fn register(&mut self, registered: Vec<Registration>, registrations: &mut Vec<(Op, BranchId)>) {
         for Registration { op, branch, undo } in registered {
             let call = match undo {
                 Undo::Operation { operation, .. } => operation.to_string(),
                 Undo::Handler { name, .. } => format!("handler {name}"),
             };
+            let registered_op = op;
             let op = OpView {
                 op,
                 call,
@@ -193,10 +196,10 @@ impl ExecutionView {
                 intended_at: None,
                 completed_at: None,
                 error: None,
-                key: Key::Registration(*registrations),
+                key: Key::Registration(u32::try_from(registrations.len()).unwrap_or(u32::MAX)),
             };
             self.branch(branch).ops.push(op);
-            *registrations += 1;
+            registrations.push((registered_op, branch));
         }
     }
 

@@ -59,7 +59,7 @@ pub struct Progress {
     pub wake_at: Option<Timestamp>,
     /// What people should know: why it is quarantined, the last error of a stuck call. JSON.
     pub note: Option<String>,
-    /// Output, or failure as JSON, once `run` returned and phase two is done.
+    /// What `run` returned, once it did, in the engine's stored form (`RunResult::to_bytes`).
     pub result: Option<Vec<u8>>,
     /// When this was written.
     pub updated_at: Timestamp,

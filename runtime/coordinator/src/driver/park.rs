@@ -56,9 +56,11 @@ impl Driver {
         }
         let note = Note::Quarantined { reason: reason.into(), message: message.into(), backtrace };
         let progress = self.progress(Activity::Quarantined, None, Some(&note));
-        let end = self.write_row(progress).await.map_or_else(|end| end, |()| End::Quarantined);
+        let end = self.write_row(progress.clone()).await.map_or_else(|end| end, |()| End::Quarantined);
         let (entries, phase) = self.with(|execution| (execution.next_seq(), execution.phase()));
         self.shared.events.appended(&self.gid, entries, phase);
+        // It will not end by itself: who waits should know.
+        self.shared.events.closed(&self.gid, || self.status_of(progress));
         end
     }
 

@@ -41,7 +41,7 @@ impl Driver {
                 self.flush().await;
                 Ok(())
             }
-            Undo::Handler { name, payload } => {
+            Undo::Handler { name, payload, .. } => {
                 self.handler(index, registration.op, registration.branch.number(), &name, &payload).await
             }
         }

@@ -200,7 +200,7 @@ impl Execution {
         };
         let undo = match undo {
             GuestUndo::Operation(operation) => Undo::Operation { operation, options },
-            GuestUndo::Handler { name, payload } => Undo::Handler { name, payload },
+            GuestUndo::Handler { name, payload } => Undo::Handler { name, payload, options },
         };
         guest.registered_bytes += bytes + REGISTRATION_BYTES;
         guest.registered.push(Registration { op, branch: id, undo });

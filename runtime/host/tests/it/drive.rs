@@ -117,7 +117,7 @@ impl Drive {
                 self.sent.push(format!("{} {} {operation}", registration.branch, registration.op));
                 (self.answer)(&operation);
             }
-            Undo::Handler { name, payload } => {
+            Undo::Handler { name, payload, .. } => {
                 let mut guest = self.place(program, Some(index)).await?;
                 let (op, branch) = (registration.op, registration.branch.number());
                 let returned = self.drive(guest.handle(op, branch, &name, &payload)).await?;

@@ -138,9 +138,10 @@ impl Serialize for RegistrationJson<'_> {
                 map.serialize_entry("operation", &OperationJson(operation))?;
                 optional(&mut map, "options", options)?;
             }
-            Undo::Handler { name, payload } => {
+            Undo::Handler { name, payload, options } => {
                 map.serialize_entry("handler", name)?;
                 Readable::of(payload).member(&mut map, "payload")?;
+                optional(&mut map, "options", options)?;
             }
         }
         map.end()

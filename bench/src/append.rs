@@ -1,0 +1,98 @@
+//! Journal entries made durable per second by `SqliteStore::commit`, by entries in one commit.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use reprise_engine::{Digest, EntryRecord, Phase, Seq, Timestamp};
+use reprise_store::{
+    Activity, ExecutionKey, NewExecution, Progress, SqliteOptions, SqliteStore, Store, Write, Written,
+};
+use serde::Serialize;
+
+use crate::Spread;
+
+const SIZES: [usize; 4] = [1, 8, 64, 256];
+/// Entries of one execution; then the next ones take over, as in a busy node.
+const LENGTH: u32 = 10;
+const DATA: [u8; 160] = [7; 160];
+const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+/// Commits of one size.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Append {
+    /// Entries in one commit, each of another execution.
+    pub batch: usize,
+    /// Entries made durable.
+    pub entries_per_s: f64,
+    /// One commit.
+    #[serde(flatten)]
+    pub commit: Spread,
+}
+
+/// Measures each size for about `time`. `dir`: for the SQLite file.
+///
+/// # Errors
+/// The store failed.
+pub async fn measure(dir: &Path, time: Duration) -> Result<Vec<Append>> {
+    let data = tempfile::Builder::new().prefix("reprise-bench-").tempdir_in(dir)?;
+    let store = SqliteStore::open(SqliteOptions::new(data.path().join("append.db"))).await?;
+    let mut rows = Vec::new();
+    for batch in SIZES {
+        rows.push(of_size(&store, batch, time).await?);
+    }
+    store.close().await?;
+    Ok(rows)
+}
+
+async fn of_size(store: &SqliteStore, batch: usize, time: Duration) -> Result<Append> {
+    let (mut keys, mut seq) = (Vec::new(), LENGTH);
+    let mut commits = Vec::new();
+    let began = Instant::now();
+    while began.elapsed() < time {
+        if seq == LENGTH {
+            keys = create(store, batch).await?;
+            seq = 1;
+        }
+        let append = |key: &_| Write::Append { key: *key, entries: vec![entry(seq)], progress: None };
+        let writes: Vec<Write> = keys.iter().map(append).collect();
+        let committing = Instant::now();
+        store.commit(&writes).await?;
+        commits.push(committing.elapsed());
+        seq += 1;
+    }
+    let spent: Duration = commits.iter().sum();
+    let entries_per_s = (commits.len() * batch) as f64 / spent.as_secs_f64();
+    Ok(Append { batch, entries_per_s, commit: Spread::of(commits) })
+}
+
+fn entry(seq: u32) -> EntryRecord {
+    EntryRecord { seq: Seq(seq), at: NOW, kind: 1, fingerprint: 0x9e37_79b9_7f4a_7c15, data: DATA.to_vec() }
+}
+
+async fn create(store: &SqliteStore, count: usize) -> Result<Vec<ExecutionKey>> {
+    let progress = Progress {
+        phase: Phase::Running,
+        digest: Digest::new([1; 32]),
+        activity: Activity::Active,
+        wake_at: None,
+        note: None,
+        result: None,
+        updated_at: NOW,
+    };
+    let create = |_| {
+        let execution = NewExecution {
+            gid: uuid::Uuid::now_v7().to_string().parse()?,
+            workflow: "transfer".parse()?,
+            input_hash: [2; 32],
+            created_at: NOW,
+        };
+        anyhow::Ok(Write::Create { execution, entries: vec![entry(0)], progress: progress.clone() })
+    };
+    let writes: Vec<Write> = (0..count).map(create).collect::<Result<_>>()?;
+    let key = |written| match written {
+        Written::Created(key) => Ok(key),
+        Written::Exists | Written::Conflict | Written::Appended => bail!("a new execution: {written:?}"),
+    };
+    store.commit(&writes).await?.into_iter().map(key).collect()
+}

@@ -1,0 +1,113 @@
+//! The client: N connections, each with one request under way, the next one sent when the answer is there.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+const ORDER: &[u8] = br#"{"from":"alice","to":"bob","amount":30}"#;
+const SUCCEEDED: &[u8] = br#""phase":"succeeded""#;
+const RECEIPT: &[u8] = br#""output":{"from_balance":70,"to_balance":70}"#;
+
+/// One keep-alive connection.
+pub(crate) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    host: String,
+}
+
+impl Connection {
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(Self { sender, host: address.to_string() })
+    }
+
+    pub(crate) async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        kind: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes)> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, &self.host)
+            .header(header::CONTENT_TYPE, kind)
+            .body(Full::new(body))?;
+        self.sender.ready().await?;
+        let response = self.sender.send_request(request).await?;
+        let status = response.status();
+        Ok((status, response.into_body().collect().await?.to_bytes()))
+    }
+
+    /// One transfer, checked.
+    async fn transfer(&mut self) -> Result<()> {
+        // Later gids sort after earlier ones, as a caller who knows the store would choose them.
+        let path = format!("/v1/executions/{}?workflow=transfer&wait=true", Uuid::now_v7());
+        let (status, body) =
+            self.send(Method::POST, &path, "application/json", Bytes::from_static(ORDER)).await.context("a trigger")?;
+        let right = status == StatusCode::OK && contains(&body, SUCCEEDED) && contains(&body, RECEIPT);
+        ensure!(right, "a transfer was answered {status}: {}", String::from_utf8_lossy(&body));
+        Ok(())
+    }
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+/// What a load came to.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    pub(crate) latencies: Vec<Duration>,
+    pub(crate) elapsed: Duration,
+}
+
+impl Done {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.latencies.extend(other.latencies);
+        self.elapsed += other.elapsed;
+    }
+
+    pub(crate) fn per_second(&self) -> f64 {
+        self.latencies.len() as f64 / self.elapsed.as_secs_f64().max(f64::EPSILON)
+    }
+}
+
+/// Keeps `in_flight` transfers under way at `address` for `time`. The connections are opened before the clock starts.
+pub(crate) async fn run(address: SocketAddr, in_flight: usize, time: Duration) -> Result<Done> {
+    let mut connections = Vec::with_capacity(in_flight);
+    for _ in 0..in_flight {
+        connections.push(Connection::open(address).await?);
+    }
+    let began = Instant::now();
+    let mut workers = JoinSet::new();
+    for mut connection in connections {
+        workers.spawn(async move {
+            let mut latencies = Vec::new();
+            while began.elapsed() < time {
+                let sent = Instant::now();
+                connection.transfer().await?;
+                latencies.push(sent.elapsed());
+            }
+            anyhow::Ok(latencies)
+        });
+    }
+    let mut done = Done::default();
+    while let Some(worker) = workers.join_next().await {
+        done.latencies.extend(worker??);
+    }
+    done.elapsed = began.elapsed();
+    Ok(done)
+}
