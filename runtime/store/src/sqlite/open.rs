@@ -47,7 +47,12 @@ pub(super) fn readers(options: &SqliteOptions) -> SqlitePool {
 }
 
 fn settings(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT).disable_statement_logging()
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .disable_statement_logging()
+        // Rows cross between threads one by one; a page of a journal should not wait for its reader at each.
+        .row_buffer_size(1_000)
 }
 
 fn writer_settings(options: &SqliteOptions) -> SqliteConnectOptions {
@@ -64,7 +69,6 @@ fn writer_settings(options: &SqliteOptions) -> SqliteConnectOptions {
         .pragma("wal_autocheckpoint", options.wal_pages.to_string())
         .pragma("cache_size", "-32768")
         .statement_cache_capacity(128)
-        .row_buffer_size(512)
 }
 
 /// Looks before anything is changed: another program's file stays as it is.
