@@ -100,11 +100,10 @@ pub(crate) async fn wake_when_due(coordinator: Coordinator) {
         }
         match shared.store.due(now(), TAKE_UP_MAX).await {
             Ok(rows) => {
-                let due = rows.len();
                 // From here on whoever parks is news, however late its time.
                 shared.waker.reset();
-                if coordinator.take_up(rows, None).await == 0 && due > 0 {
-                    // They are in memory still, on their way out; who leaves tells us.
+                if coordinator.take_up(rows, None).await == 0 {
+                    // They are in memory still, on their way out (who leaves tells us), or can't be read.
                     tokio::select! {
                         () = shared.stop.cancelled() => return,
                         () = shared.waker.changed.notified() => {}

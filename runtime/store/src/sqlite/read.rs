@@ -3,7 +3,7 @@
 
 use reprise_engine::{EntryRecord, Gid, Phase, Seq, Timestamp, WorkflowName};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, SqlitePool, query, query_scalar};
+use sqlx::{AssertSqlSafe, Row as _, SqlitePool, query, query_scalar};
 
 use super::rows::{activity_value, entry_record, execution_columns, execution_row, phase_value, time, time_value};
 use crate::{Activity, ExecutionKey, ExecutionRow, ListFilter};
@@ -71,11 +71,11 @@ pub(super) async fn active(
     after: Option<ExecutionKey>,
     limit: u32,
 ) -> Result<Vec<ExecutionRow>, sqlx::Error> {
-    executions(&query(ACTIVE).bind(after_value(after)).bind(i64::from(limit)).fetch_all(readers).await?)
+    Ok(readable(&query(ACTIVE).bind(after_value(after)).bind(i64::from(limit)).fetch_all(readers).await?))
 }
 
 pub(super) async fn due(readers: &SqlitePool, now: Timestamp, limit: u32) -> Result<Vec<ExecutionRow>, sqlx::Error> {
-    executions(&query(DUE).bind(time_value(now)).bind(i64::from(limit)).fetch_all(readers).await?)
+    Ok(readable(&query(DUE).bind(time_value(now)).bind(i64::from(limit)).fetch_all(readers).await?))
 }
 
 pub(super) async fn next_wake(readers: &SqlitePool) -> Result<Option<Timestamp>, sqlx::Error> {
@@ -90,7 +90,7 @@ pub(super) async fn quarantined(
     limit: u32,
 ) -> Result<Vec<ExecutionRow>, sqlx::Error> {
     let waiting = query(QUARANTINED).bind(workflow.as_str()).bind(after_value(after)).bind(i64::from(limit));
-    executions(&waiting.fetch_all(readers).await?)
+    Ok(readable(&waiting.fetch_all(readers).await?))
 }
 
 pub(super) async fn ping(readers: &SqlitePool) -> Result<(), sqlx::Error> {
@@ -128,6 +128,15 @@ pub(super) fn list_text(filter: &ListFilter) -> String {
 
 fn executions(rows: &[SqliteRow]) -> Result<Vec<ExecutionRow>, sqlx::Error> {
     rows.iter().map(execution_row).collect()
+}
+
+/// Those rows that can be read: a damaged one is reported and must not keep the others from being worked on.
+fn readable(rows: &[SqliteRow]) -> Vec<ExecutionRow> {
+    let report = |row: &SqliteRow, error: &sqlx::Error| {
+        let key: Option<i64> = row.try_get("id").ok();
+        tracing::error!(?key, %error, "an execution's row is damaged; it is left alone");
+    };
+    rows.iter().filter_map(|row| execution_row(row).inspect_err(|error| report(row, error)).ok()).collect()
 }
 
 /// Keys start at 1.
