@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use reprise_engine::{
-    Attempts, BranchId, BranchOptions, CallResult, Gid, Op, Operation, Outcome, Scope, Ticket, Timestamp, Verdict,
-    retry_decision, seed_of,
+    Answer, Attempts, BranchId, BranchOptions, CallResult, Gid, Op, Operation, Outcome, Scope, Ticket, Timestamp,
+    Verdict, retry_decision, seed_of,
 };
 use reprise_outbound::{Call, Outbound};
 use serde::Serialize;
@@ -74,19 +75,19 @@ impl CallBoard {
 
     /// Those between two attempts, or none if an attempt is under way.
     pub(crate) fn waiting(&self) -> Option<Vec<WaitingCall>> {
-        self.with(|calls| {
-            calls
-                .iter()
-                .map(|(slot, state)| {
-                    Some(WaitingCall {
-                        slot: slot.to_string(),
-                        made: state.attempts,
-                        unknown: state.unknown,
-                        next_at: state.next_attempt_at?,
-                        error: state.last_error.clone().unwrap_or_default(),
-                    })
-                })
-                .collect()
+        self.with(|calls| calls.iter().map(|(slot, state)| state.waiting(*slot)).collect())
+    }
+}
+
+impl CallState {
+    /// Where to go on later; none if an attempt is under way, or none was made.
+    fn waiting(&self, slot: Slot) -> Option<WaitingCall> {
+        Some(WaitingCall {
+            slot: slot.to_string(),
+            made: self.attempts,
+            unknown: self.unknown,
+            next_at: self.next_attempt_at?,
+            error: self.last_error.clone().unwrap_or_default(),
         })
     }
 }
@@ -117,6 +118,8 @@ pub(crate) struct Done {
     /// None if it was stopped before it had one.
     pub(crate) result: Option<CallResult>,
     pub(crate) attempts: u32,
+    /// Where to go on if it was stopped between two attempts.
+    pub(crate) waiting: Option<WaitingCall>,
 }
 
 /// Performs a job: attempts and pauses until there is a result or `stop` is set. A running attempt is not interrupted
@@ -138,9 +141,10 @@ pub(crate) async fn perform(outbound: &Outbound, board: &CallBoard, job: Job, st
     };
     // What a handler asks for is part of phase two, whatever it is called: it is repeated until it succeeds.
     let judged_as = if matches!(slot, Slot::Call(Some(_), _)) { Op::Commit } else { job.op };
-    let finished = |result, attempts| {
-        board.with(|calls| calls.remove(&slot));
-        Done { slot, result, attempts }
+    let finished = |result: Option<CallResult>, attempts| {
+        let state = board.with(|calls| calls.remove(&slot));
+        let waiting = state.filter(|_| result.is_none()).and_then(|state| state.waiting(slot));
+        Done { slot, result, attempts, waiting }
     };
     loop {
         board.with(|calls| calls.insert(slot, state.clone()));
@@ -156,10 +160,13 @@ pub(crate) async fn perform(outbound: &Outbound, board: &CallBoard, job: Job, st
         if state.next_attempt_at.take().is_some() {
             board.with(|calls| calls.insert(slot, state.clone()));
         }
-        made += 1;
-        crash::point("send before");
-        let answer = outbound
-            .perform(Call {
+        let left = time_left(judged_as, &job);
+        let answer = if left == Some(Duration::ZERO) {
+            Answer::Lost(state.last_error.take().unwrap_or_else(|| "the deadline passed before it was sent".into()))
+        } else {
+            made += 1;
+            crash::point("send before");
+            let attempt = outbound.perform(Call {
                 gid: &job.gid,
                 branch: job.branch,
                 op: job.op,
@@ -167,9 +174,11 @@ pub(crate) async fn perform(outbound: &Outbound, board: &CallBoard, job: Job, st
                 options: &job.options,
                 attempt: made,
                 outcome: job.ended,
-            })
-            .await;
-        crash::point("send after");
+            });
+            let answer = within(left, attempt).await;
+            crash::point("send after");
+            answer
+        };
         let outcome = answer.outcome(&job.options.outcome_map);
         unknown += u32::from(outcome != Outcome::Ongoing);
         let error = answer.summary();
@@ -188,6 +197,23 @@ pub(crate) async fn perform(outbound: &Outbound, board: &CallBoard, job: Job, st
                 state.last_error = Some(error);
                 state.next_attempt_at = Some(now().plus_ms(pause_ms));
             }
+        }
+    }
+}
+
+/// How long the deadline leaves; none if there is none. As with retries, phase two has no deadline.
+fn time_left(judged_as: Op, job: &Job) -> Option<Duration> {
+    let deadline_ms = job.options.deadline_ms.filter(|_| judged_as == Op::Action)?;
+    Some(Duration::from_millis(job.since.plus_ms(deadline_ms.into()).ms_since(now())))
+}
+
+/// An attempt, given up when the time is over: then the participant may have acted on it.
+async fn within(left: Option<Duration>, attempt: impl Future<Output = Answer>) -> Answer {
+    match left {
+        None => attempt.await,
+        Some(left) => {
+            let answer = tokio::time::timeout(left, attempt).await;
+            answer.unwrap_or_else(|_| Answer::Lost("no answer before the deadline".into()))
         }
     }
 }

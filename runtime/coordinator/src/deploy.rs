@@ -1,5 +1,7 @@
 //! Deployments: a component becomes the newest version of a workflow, and what waits for it goes on.
 
+use std::time::Duration;
+
 use reprise_engine::WorkflowName;
 use reprise_host::ComponentError;
 use reprise_store::{Deployment, StoreError};
@@ -7,6 +9,9 @@ use thiserror::Error;
 
 use crate::clock::now;
 use crate::coordinator::{Coordinator, TAKE_UP_MAX};
+
+/// How long a deployment waits for quarantined executions to be taken up.
+const RETRY_WAIT: Duration = Duration::from_secs(1);
 
 /// A deployed component.
 #[derive(Debug)]
@@ -41,7 +46,11 @@ impl Coordinator {
         shared.deployed(&deployment);
         let coordinator = self.clone();
         let digest = deployment.digest;
-        tokio::spawn(async move { coordinator.retry_quarantined(workflow, digest).await });
+        let retry = tokio::spawn(async move { coordinator.retry_quarantined(workflow, digest).await });
+        // Who looks after this answer should find them under way; many of them go on after it.
+        if let Ok(Err(error)) = tokio::time::timeout(RETRY_WAIT, retry).await {
+            tracing::error!(%error, "quarantined executions were not all retried; deploy again");
+        }
         Ok(Deployed { deployment, warnings: prepared.warnings })
     }
 

@@ -351,7 +351,10 @@ impl Driver {
             Happened::Written(written, error) => self.written(written, error).map(|()| false),
             Happened::Done(done) => {
                 self.stops.remove(&done.slot);
-                let Some(result) = done.result else { return Ok(false) };
+                let Some(result) = done.result else {
+                    self.resume.extend(done.waiting.map(|waiting| (waiting.slot.clone(), waiting)));
+                    return Ok(false);
+                };
                 match done.slot {
                     Slot::Call(scope, ticket) => {
                         let news = self.with(|e| e.completed(scope, ticket, result, done.attempts));

@@ -131,9 +131,15 @@ impl Driver {
             return end;
         }
         self.with(reprise_engine::Execution::record_upgrade);
-        match self.settle().await {
-            Ok(()) => End::Stopped,
-            Err(end) => end,
+        if let Err(end) = self.settle().await {
+            return end;
         }
+        if self.resume.is_empty() {
+            return End::Stopped;
+        }
+        // Active, so that the next start takes it up at once, and with the attempts made so far.
+        let note = Note::Waiting { calls: self.resume.drain().map(|(_, call)| call).collect() };
+        let progress = self.progress(Activity::Active, None, Some(&note));
+        self.write_row(progress).await.map_or_else(|end| end, |()| End::Stopped)
     }
 }
