@@ -5,17 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use reprise_tests::{Bank, Request, Runtime, RuntimeOptions, durable_ops, journal, recorded_ops};
+use reprise_tests::{Bank, Request, Runtime, RuntimeOptions, durable_ops, journal, recorded_ops, scenario};
 use serde_json::{Value, json};
 
 struct Case {
     name: &'static str,
+    settings: &'static [&'static str],
     workflow: &'static str,
     input: Value,
     accounts: &'static [(&'static str, i64)],
     fault: Option<Value>,
     phase: &'static str,
 }
+
+/// Its workflow has the same name.
+const GUEST: &str = "scenario-guest";
 
 fn cases() -> Vec<Case> {
     let transfer = json!({ "from": "alice", "to": "bob", "amount": 1 });
@@ -26,6 +30,7 @@ fn cases() -> Vec<Case> {
     let many: &[(&str, i64)] = &[("acme", 10_000), ("e1", 0), ("e2", 0), ("e3", 0)];
     let case = |name, workflow, input: &Value, accounts, fault, phase| Case {
         name,
+        settings: &[],
         workflow,
         input: input.clone(),
         accounts,
@@ -47,6 +52,12 @@ fn cases() -> Vec<Case> {
             Some(json!({ "path": "/transfer-in", "account": "e3", "kind": "fail" })),
             "failed",
         ),
+        case("handlers succeed", GUEST, &scenario(json!({ "handlers": false })), two, None, "succeeded"),
+        case("handlers roll back", GUEST, &scenario(json!({ "handlers": true })), two, None, "failed"),
+        Case {
+            settings: &["idle_ms=5"],
+            ..case("sleeper succeeds", GUEST, &scenario(json!({ "sleep": 50 })), two, None, "succeeded")
+        },
     ]
 }
 
@@ -67,18 +78,18 @@ async fn end(bank: &Bank, runtime: &Runtime, case: &Case, gid: &str) -> Result<E
     Ok(End { phase, output, failure, effects: bank.effects(gid).await? })
 }
 
-fn options(env: &[(&str, &str)]) -> RuntimeOptions {
+fn options(case: &Case, env: &[(&str, &str)]) -> RuntimeOptions {
     RuntimeOptions {
         features: vec!["crash-points"],
         env: env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-        ..RuntimeOptions::default()
+        ..RuntimeOptions::set(case.settings)
     }
 }
 
 /// Runs a case once without a crash: how it ends, and how many points it passes.
 async fn reference(dir: &Path, bank: &Bank, case: &Case) -> Result<(End, usize)> {
     let trace = dir.join("trace");
-    let runtime = Runtime::start(dir, bank, &options(&[("REPRISE_CRASH_TRACE", &trace.to_string_lossy())]))?;
+    let runtime = Runtime::start(dir, bank, &options(case, &[("REPRISE_CRASH_TRACE", &trace.to_string_lossy())]))?;
     runtime.deploy(case.workflow).await?;
     let end = end(bank, &runtime, case, "reference").await?;
     ensure!(end.phase == case.phase, "{}: {end:?}", case.name);
@@ -94,7 +105,7 @@ async fn reference(dir: &Path, bank: &Bank, case: &Case) -> Result<(End, usize)>
 async fn crash_at(dir: &Path, bank: &Bank, case: &Case, point: usize, want: &End) -> Result<bool> {
     let gid = format!("crash-{point}");
     let text = point.to_string();
-    let mut first = Runtime::start(dir, bank, &options(&[("REPRISE_CRASH_AT", &text)]))?;
+    let mut first = Runtime::start(dir, bank, &options(case, &[("REPRISE_CRASH_AT", &text)]))?;
     // The answer is lost with the process, unless the point is past it.
     let _ = first.trigger(&gid, case.workflow, &case.input, Some("30s")).await;
     let crashed = !finished_or_ended(&mut first, &gid).await?;
@@ -115,7 +126,7 @@ async fn crash_at(dir: &Path, bank: &Bank, case: &Case, point: usize, want: &End
         case.name,
         too_early.difference(&allowed)
     );
-    let second = Runtime::start(dir, bank, &options(&[]))?;
+    let second = Runtime::start(dir, bank, &options(case, &[]))?;
     let got = end(bank, &second, case, &gid).await?;
     second.finished(&gid).await?;
     ensure!(got == *want, "{} at point {point}: got {got:?}, want {want:?}", case.name);

@@ -45,8 +45,8 @@ enum Path {
     Sleep(u64),
     /// The second step has so many milliseconds, then the workflow gives up.
     Race(u64),
-    /// What undoes and confirms is code: one named handler, one closure.
-    Handlers,
+    /// What undoes and confirms is code: one named handler, one closure. True gives up after both steps.
+    Handlers(bool),
 }
 
 /// Options of a branch, as far as tests set them.
@@ -87,8 +87,8 @@ async fn scenario(tx: &Transaction, input: Input) -> Result<Output, Failure> {
     if input.notify {
         tx.on_finish(bank().post("/notify"));
     }
-    if let Path::Handlers = input.path {
-        return with_code(tx, &input).await;
+    if let Path::Handlers(gives_up) = input.path {
+        return with_code(tx, &input, gives_up).await;
     }
     let (taken, given) = (posting(&input.from, &input), posting(&input.to, &input));
     if cfg!(feature = "diverged") {
@@ -101,7 +101,7 @@ async fn scenario(tx: &Transaction, input: Input) -> Result<Output, Failure> {
     let mut padding = String::new();
     let mut patience = None;
     match input.path {
-        Path::Plain | Path::Handlers => {}
+        Path::Plain | Path::Handlers(_) => {}
         Path::Panic if cfg!(feature = "fixed") => {}
         Path::Panic => panic!("no price for {}", input.to),
         Path::Endless => while black_box(true) {},
@@ -129,7 +129,7 @@ async fn scenario(tx: &Transaction, input: Input) -> Result<Output, Failure> {
 }
 
 /// A TCC whose second phase is code: a handler for the account that pays, closures for the one that is paid.
-async fn with_code(tx: &Transaction, input: &Input) -> Result<Output, Failure> {
+async fn with_code(tx: &Transaction, input: &Input, gives_up: bool) -> Result<Output, Failure> {
     let (taken, given) = (posting(&input.from, input), posting(&input.to, input));
     let out = open(tx, input).on_commit_handler("settle", &taken).on_rollback_handler("settle", &taken);
     let from: Balance = out.call(bank().post("/transfer-out/try").json(&taken)).await?.json()?;
@@ -145,6 +145,9 @@ async fn with_code(tx: &Transaction, input: &Input) -> Result<Output, Failure> {
             Ok(())
         });
     let to: Balance = into.call(bank().post("/transfer-in/try").json(&given)).await?.json()?;
+    if gives_up {
+        return Err(Failure::new("given up"));
+    }
     Ok(Output { from_balance: from.balance, to_balance: to.balance, padding: String::new() })
 }
 
