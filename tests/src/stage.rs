@@ -64,6 +64,15 @@ impl Stage {
         Ok(())
     }
 
+    /// Starts the runtime in another way, after it has ended.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start_with(&mut self, options: RuntimeOptions) -> Result<()> {
+        self.options = options;
+        self.start()
+    }
+
     /// Kills the runtime and starts it again.
     ///
     /// # Errors

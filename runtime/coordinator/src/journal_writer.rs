@@ -112,7 +112,11 @@ fn refuse_impatient(error: &StoreError, writes: &mut Vec<Write>, answers: &mut V
         .filter_map(|(write, (patience, answer))| match patience {
             Patience::Wait => Some((write, (patience, answer))),
             Patience::Refuse => {
-                let _ = answer.send(Err(StoreError::Unavailable(error.to_string())));
+                let text = match error {
+                    StoreError::Unavailable(text) => text.clone(),
+                    StoreError::Open(_) | StoreError::Damaged(_) => error.to_string(),
+                };
+                let _ = answer.send(Err(StoreError::Unavailable(text)));
                 None
             }
         })
