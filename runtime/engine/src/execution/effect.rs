@@ -65,7 +65,7 @@ pub enum Step {
         /// What to do.
         registration: Registration,
     },
-    /// [`Execution::close`].
+    /// [`Execution::close`](super::Execution::close).
     Close,
     /// The notification at `index`.
     Finish {

@@ -1,7 +1,7 @@
 //! A workflow that takes the path its input names, for the tests of the whole.
 //!
 //! Every path moves money from `from` to `to` at the participant `bank`, so that its effects can be counted; what makes
-//! it a test happens between the two steps. The features `diverged` and `fixed` make later versions of [`Path::Panic`].
+//! it a test happens between the two steps. The features `diverged` and `fixed` make later versions of `Path::Panic`.
 
 use std::hint::black_box;
 use std::time::Duration;
