@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
-use reprise_tests::{Bank, Request, Runtime, RuntimeOptions, guest, program};
+use reprise_tests::{Bank, Request, Runtime, RuntimeOptions, guest, program, until};
 use serde_json::{Value, json};
 
 const ALICE: i64 = 100;
@@ -57,10 +57,11 @@ async fn crash(dir: &std::path::Path, bank: &Bank, mut runtime: Runtime) -> Resu
     // Bob's bank hangs, so that the transfer stands in its second step when the runtime dies.
     bank.fault(json!({ "path": "/transfer-in", "gid": "order-3", "kind": "hang" })).await?;
     runtime.trigger("order-3", "transfer-saga", &transfer(25), None).await?;
-    while !requests_of(bank, "order-3").await?.iter().any(|request| request.path == "/transfer-in") {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    let before = requests_of(bank, "order-3").await?;
+    let before = until("the bank to see /transfer-in", async || {
+        let requests = requests_of(bank, "order-3").await?;
+        Ok(requests.iter().any(|request| request.path == "/transfer-in").then_some(requests))
+    })
+    .await?;
     say("order-3: alice's 25 are taken, bob's bank does not answer. This is what the bank has seen:");
     print_requests(&before);
     let pid = runtime.process.id();

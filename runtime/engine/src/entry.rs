@@ -188,9 +188,6 @@ pub enum CallResult {
     Invalid(String),
 }
 
-/// What is known of a branch's action.
-pub type ActionResult = Option<CallResult>;
-
 impl CallResult {
     /// Whether the participant certainly did nothing.
     #[must_use]

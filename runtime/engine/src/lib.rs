@@ -15,9 +15,7 @@ mod replay;
 mod retry;
 mod view;
 
-pub use entry::{
-    ActionResult, CallResult, Entry, EntryError, EntryRecord, Fingerprint, OnTrap, Registration, RunResult, Undo,
-};
+pub use entry::{CallResult, Entry, EntryError, EntryRecord, Fingerprint, OnTrap, Registration, RunResult, Undo};
 pub use execution::{Effect, Execution, GuestError, GuestLimits, GuestUndo, HistoryError, Scope, Send, Step};
 pub use ids::{BranchId, Digest, Gid, InvalidId, Seq, Ticket, Timestamp, WorkflowName};
 pub use operation::{Op, Operation, SqlOperation, SqlValue, Statement};
