@@ -1,31 +1,42 @@
 # Two commands do everything on a fresh Debian-like machine with Rust (rustup): `make demo` and `make test`.
 
 CARGO ?= cargo
+BUILT = $${CARGO_TARGET_DIR:-target}/debug
 
-.PHONY: help demo test lint bench guests tools
+.PHONY: help demo test lint bench guests tools test-tools services
 
 help:
-	@echo "make demo   see Reprise do its job: success, rollback, kill -9 and recovery (SQLite, free ports, temporary folder)"
-	@echo "make test   lint, build and run every test"
-	@echo "make bench  measure (release build, a few minutes); docs/performance.md explains the figures"
+	@echo "make demo      see Reprise do its job: success, rollback, kill -9 and recovery (SQLite, free ports, temporary folder)"
+	@echo "make test      lint, build and run every test, on private PostgreSQL, MariaDB and Redis servers"
+	@echo "make services  keep such servers running while you test: it prints the variables that name them"
+	@echo "make bench     measure (release build, a few minutes); docs/performance.md explains the figures"
 
 # What the build needs beside Rust itself.
 tools:
 	@command -v cc >/dev/null || { apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev; }
 	@rustup target list --installed | grep -q wasm32-wasip2 || rustup target add wasm32-wasip2
 
+# The servers that tests need; as root, or with sudo.
+test-tools:
+	@tests/services/install
+
 demo: tools
 	@echo "Building (the first time takes some minutes) ..."
 	@$(CARGO) build -q --workspace --bins
-	@$${CARGO_TARGET_DIR:-target}/debug/reprise-demo
+	@$(BUILT)/reprise-demo
 
 lint: tools
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-test: lint
-	$(CARGO) test --workspace
+test: lint test-tools
+	$(CARGO) build -q --workspace --bins
+	$(BUILT)/with-services $(CARGO) test --workspace
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps -q
+
+services: tools test-tools
+	@$(CARGO) build -q --workspace --bins
+	@$(BUILT)/with-services
 
 bench: tools
 	$(CARGO) run --release -p reprise-bench -- all

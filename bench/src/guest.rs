@@ -11,7 +11,9 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use reprise_engine::{CallResult, Digest, Effect, EntryRecord, Execution, GuestLimits, OnTrap, Phase, Seq, Timestamp};
+use reprise_engine::{
+    CallResult, Digest, Effect, EntryRecord, Execution, GuestLimits, OnTrap, Phase, Rules, Seq, Timestamp,
+};
 use reprise_host::{Host, HostConfig, Program, Session};
 use reprise_store::{
     Activity, ExecutionKey, NewExecution, Progress, SqliteOptions, SqliteStore, Store, Write, Written,
@@ -87,7 +89,15 @@ impl Probe {
         let workflow = "probe".parse().expect("letters");
         let limits = GuestLimits::default();
         let digest = self.program.digest();
-        entered(Execution::start(gid, workflow, digest, input.into(), OnTrap::Quarantine, limits, START))
+        entered(Execution::start(
+            gid,
+            workflow,
+            digest,
+            input.into(),
+            Rules::before_there_were_any(OnTrap::Quarantine),
+            limits,
+            START,
+        ))
     }
 
     /// A fresh instance, `run` to its end, and the end of the instance.

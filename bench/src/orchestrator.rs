@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::serve::ListenerExt as _;
-use reprise_engine::{Answer, BranchId, BranchOptions, Gid, Op, Operation, Outcome};
+use reprise_engine::{Answer, BranchId, BranchOptions, Convention, Gid, Op, Operation, Outcome};
 use reprise_outbound::{Call, Outbound, OutboundConfig};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
@@ -103,7 +103,7 @@ async fn call(outbound: &Outbound, gid: &Gid, branch: u32, target: &str, posting
     let call =
         Call { gid, branch, op: Op::Action, operation: &operation, options: &options, attempt: 1, outcome: None };
     let answer = outbound.perform(call).await;
-    match (answer.outcome(&options.outcome_map), answer) {
+    match (answer.outcome(Convention::Transaction, &options.outcome_map), answer) {
         (Outcome::Success, Answer::Http { body, .. }) => {
             let balance: Balance = serde_json::from_slice(&body).context("the participant's answer")?;
             Ok(balance.balance)

@@ -56,6 +56,20 @@ impl Bank {
         Ok(Self { process, http: format!("http://{http}"), grpc: format!("http://{grpc}"), client: client() })
     }
 
+    /// Starts a bank at fixed ports on books that exist already or are empty; after it has ended, again at the same place.
+    ///
+    /// `name`: of its log in `dir`; `database`: as the bank takes it; `ports`: of its HTTP and its gRPC face.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start_at(dir: &Path, name: &str, database: &str, ports: [u16; 2]) -> Result<Self> {
+        let [http, grpc] = ports.map(|port| format!("127.0.0.1:{port}"));
+        let mut command = Command::new(program("bank", &[])?);
+        command.args(["--http", &http, "--grpc", &grpc, "--database", database]);
+        let process = Process::start(&mut command, &dir.join(format!("{name}.log")))?;
+        Ok(Self { process, http: format!("http://{http}"), grpc: format!("http://{grpc}"), client: client() })
+    }
+
     async fn get(&self, path: &str) -> Result<Value> {
         let response = self.client.get(format!("{}{path}", self.http)).send().await?;
         Ok(response.error_for_status()?.json().await?)

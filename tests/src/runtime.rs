@@ -51,6 +51,14 @@ impl Runtime {
     /// # Errors
     /// It does not start.
     pub fn start(dir: &Path, bank: &Bank, options: &RuntimeOptions) -> Result<Self> {
+        Self::start_for(dir, &[("bank", &bank.http), ("bank-grpc", &bank.grpc)], options)
+    }
+
+    /// Starts a runtime on `dir` that knows these participants, by name and URL.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start_for(dir: &Path, participants: &[(&str, &str)], options: &RuntimeOptions) -> Result<Self> {
         let program = program("reprise", &options.features)?;
         let mut command = match options.under.split_first() {
             Some((first, rest)) => {
@@ -61,8 +69,9 @@ impl Runtime {
             None => Command::new(program),
         };
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(dir.join("reprise"));
-        command.arg("--participant").arg(format!("bank={}", bank.http));
-        command.arg("--participant").arg(format!("bank-grpc={}", bank.grpc));
+        for (name, url) in participants {
+            command.arg("--participant").arg(format!("{name}={url}"));
+        }
         command.args(&options.arguments).current_dir(dir);
         command.envs(options.env.iter().map(|(name, value)| (name, value)));
         let process = Process::start(&mut command, &dir.join("reprise.log"))?;

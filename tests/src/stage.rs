@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{Bank, Runtime, RuntimeOptions, guest};
+use crate::{Bank, Proxy, Runtime, RuntimeOptions, guest};
 
 /// The money in the bank, all of it in `alice` at first.
 const MONEY: i64 = 100_000;
@@ -32,8 +32,29 @@ impl Stage {
     /// # Errors
     /// One of them does not start.
     pub async fn open(options: RuntimeOptions) -> Result<Self> {
+        let (dir, bank) = Self::bank()?;
+        Self::with(dir, bank, options).await
+    }
+
+    /// Starts both with a proxy between them: the runtime reaches the bank's HTTP face through it only.
+    ///
+    /// # Errors
+    /// One of them does not start.
+    pub async fn open_behind_proxy(mut options: RuntimeOptions) -> Result<(Self, Proxy)> {
+        let (dir, bank) = Self::bank()?;
+        let proxy = Proxy::start(&bank.http).await?;
+        // Of two participants with one name the last one counts.
+        options.arguments.extend(["--participant".to_owned(), format!("bank={}", proxy.url)]);
+        Ok((Self::with(dir, bank, options).await?, proxy))
+    }
+
+    fn bank() -> Result<(TempDir, Bank)> {
         let dir = tempfile::tempdir()?;
         let bank = Bank::start(dir.path(), &[("alice", MONEY), ("bob", 0)])?;
+        Ok((dir, bank))
+    }
+
+    async fn with(dir: TempDir, bank: Bank, options: RuntimeOptions) -> Result<Self> {
         let runtime = Runtime::start(dir.path(), &bank, &options)?;
         runtime.deploy_as("scenario", &guest("scenario-guest")?).await?;
         Ok(Self { dir, bank, runtime, options })

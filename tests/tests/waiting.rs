@@ -264,7 +264,7 @@ async fn phase_two_is_repeated_until_it_succeeds_and_shown_when_stuck() -> Resul
         Ok((call["stuck"] == true && call["attempts"].as_u64() >= Some(3)).then_some(()))
     })
     .await?;
-    ensure!(stage.log()?.contains("stuck in phase two"), "nobody is told");
+    ensure!(stage.log()?.contains("stuck: it is repeated until it succeeds"), "nobody is told");
     stage.bank.clear_faults().await?;
     let status = stage.runtime.finished("stuck").await?;
     ensure!(status["phase"] == "failed", "{status}");

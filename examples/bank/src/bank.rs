@@ -4,22 +4,23 @@
 
 use std::{path::Path, process, sync::Arc, time::Duration};
 
-use reprise_barrier::{Barrier, BarrierError, Branch, Called};
-use sqlx::{
-    SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
+use reprise_barrier::{BarrierError, Branch, Called, Message, MessageError, Prepared, message::Sent};
 
 use crate::{
     fault::{Fault, FaultKind, Faults},
-    ledger::{self, Account, Effect},
-    operation::{Operation, Transfer},
+    ledger::{self, Account, Effect, Ledger, Step},
     reply::{Balance, Refusal, Reply},
     request_log::{Entry, RequestLog},
 };
 
 /// How the process ends in a [`FaultKind::Crash`], as after a kill.
 const CRASH_EXIT_CODE: i32 = 137;
+
+/// Deadlocks and serialization failures, as SQLSTATE has them; `40P01` is PostgreSQL's own.
+const CONFLICTS: [&str; 2] = ["40001", "40P01"];
+
+/// How often a transaction is tried that the database gives up for the sake of another one.
+const ATTEMPTS_MAX: u32 = 10;
 
 /// A bank; clones share it.
 #[derive(Debug, Clone)]
@@ -29,7 +30,7 @@ pub struct Bank {
 
 #[derive(Debug)]
 struct Shared {
-    pool: SqlitePool,
+    ledger: Box<dyn Ledger>,
     requests: RequestLog,
     faults: Faults,
 }
@@ -40,6 +41,18 @@ pub enum BankError {
     /// The bank's database did not do as told.
     #[error("the bank's database failed")]
     Database(#[from] sqlx::Error),
+    /// The bank's Redis did not do as told.
+    #[error("the bank's Redis failed")]
+    Redis(#[from] redis::RedisError),
+    /// The database is none that the bank knows.
+    #[error("the bank can't keep its books in `{scheme}:`; give a sqlite:, postgres:, mysql: or redis: URL, or a file")]
+    Scheme {
+        /// What stands before the first colon of the URL.
+        scheme: String,
+    },
+    /// The runtime could not be told of a message.
+    #[error("the message could not be prepared")]
+    Message(#[from] MessageError),
     /// The barrier could not be asked.
     #[error("the bank's barrier failed")]
     Barrier(#[from] BarrierError),
@@ -48,34 +61,38 @@ pub enum BankError {
     Io(#[from] std::io::Error),
 }
 
+impl BankError {
+    /// Whether the database gave up this transaction for the sake of another one: nothing was done, try again.
+    pub(crate) fn is_conflict(&self) -> bool {
+        let (Self::Database(error) | Self::Barrier(BarrierError::Database(error))) = self else { return false };
+        error.as_database_error().and_then(|error| error.code()).is_some_and(|code| CONFLICTS.contains(&&*code))
+    }
+}
+
 /// What a request asks for.
 #[derive(Debug, Clone)]
 pub(crate) enum Work {
     /// One of the ten operations.
-    Move { operation: Operation, branch: Branch, transfer: Transfer },
+    Move(Step),
+    /// The local transaction of a message: one of the ten operations, and then the workflow.
+    Send { message: Message, step: Step },
+    /// Whether the local transaction of a message has committed.
+    QueryPrepared(Branch),
     /// To be told, nothing else.
     Notify,
 }
 
 impl Bank {
-    /// Opens the bank in the database file at `path`, creating what is missing.
+    /// Opens the bank in the database at `url`, creating the tables that are missing.
+    ///
+    /// `url`: `sqlite:FILE` or just the file, `postgres://..`, `mysql://..` (MariaDB too), `redis://..`. But for SQLite's
+    /// file, the database has to exist.
     ///
     /// # Errors
-    /// [`BankError::Database`], [`BankError::Barrier`]: the file is no database, or cannot be written.
-    pub async fn open(path: &Path) -> Result<Self, BankError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(Duration::from_secs(30));
-        // One connection: writers queue here, in order, rather than poll SQLite's lock.
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        let mut connection = pool.acquire().await?;
-        reprise_barrier::create_tables(&mut connection).await?;
-        ledger::create_tables(&mut connection).await?;
-        drop(connection);
-        let shared = Shared { pool, requests: RequestLog::default(), faults: Faults::default() };
+    /// [`BankError`]: there is no such database, or it cannot be written.
+    pub async fn open(url: &str) -> Result<Self, BankError> {
+        let ledger = ledger::open(url).await?;
+        let shared = Shared { ledger, requests: RequestLog::default(), faults: Faults::default() };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -90,25 +107,25 @@ impl Bank {
     /// Creates an account, or sets its balance and frees what is frozen.
     ///
     /// # Errors
-    /// [`BankError::Database`]: the account is as it was.
+    /// [`BankError`]: the account is as it was.
     pub async fn put_account(&self, account: &str, balance: i64) -> Result<(), BankError> {
-        Ok(ledger::put(&mut *self.shared.pool.acquire().await?, account, balance).await?)
+        self.shared.ledger.put(account, balance).await
     }
 
     /// All accounts, by name.
     ///
     /// # Errors
-    /// [`BankError::Database`]: they cannot be read.
+    /// [`BankError`]: they cannot be read.
     pub async fn accounts(&self) -> Result<Vec<Account>, BankError> {
-        Ok(ledger::list(&mut *self.shared.pool.acquire().await?).await?)
+        self.shared.ledger.list().await
     }
 
     /// What was applied to accounts, per operation; of one global transaction if `gid` is given.
     ///
     /// # Errors
-    /// [`BankError::Database`]: they cannot be read.
+    /// [`BankError`]: they cannot be read.
     pub async fn effects(&self, gid: Option<&str>) -> Result<Vec<Effect>, BankError> {
-        Ok(ledger::effects(&mut *self.shared.pool.acquire().await?, gid).await?)
+        self.shared.ledger.effects(gid).await
     }
 
     /// The request log, in order of arrival.
@@ -183,34 +200,58 @@ impl Bank {
     }
 
     async fn work(&self, work: Work) -> (Reply, &'static str) {
+        let mut answered = self.attempt(work.clone()).await;
+        for _ in 1..ATTEMPTS_MAX {
+            if !answered.as_ref().is_err_and(BankError::is_conflict) {
+                break;
+            }
+            answered = self.attempt(work.clone()).await;
+        }
+        answered.unwrap_or_else(|error| {
+            eprintln!("bank: {error:?}");
+            (Reply::Broken(error.to_string()), "error")
+        })
+    }
+
+    async fn attempt(&self, work: Work) -> Result<(Reply, &'static str), BankError> {
         match work {
-            Work::Notify => (Reply::Noted, "done"),
-            Work::Move { operation, branch, transfer } => match self.transfer(operation, branch, transfer).await {
-                Ok(answered) => answered,
-                Err(error) => {
-                    eprintln!("bank: {error:?}");
-                    (Reply::Broken(error.to_string()), "error")
-                }
-            },
+            Work::Notify => Ok((Reply::Noted, "done")),
+            Work::Move(step) => self.apply(step).await,
+            Work::Send { message, step } => self.send(message, step).await,
+            Work::QueryPrepared(branch) => self.query_prepared(&branch).await,
         }
     }
 
-    async fn transfer(
+    async fn apply(&self, step: Step) -> Result<(Reply, &'static str), BankError> {
+        let called = self.shared.ledger.apply(&step).await?;
+        self.answer(called, step.transfer.account).await
+    }
+
+    async fn send(&self, message: Message, step: Step) -> Result<(Reply, &'static str), BankError> {
+        let Sent { called, told } = self.shared.ledger.apply_and_submit(&message, &step).await?;
+        if let Err(error) = told {
+            // Nothing is lost: the runtime asks by itself.
+            eprintln!("bank: the runtime has not heard of `{}` yet: {error:?}", step.branch.gid());
+        }
+        self.answer(called, step.transfer.account).await
+    }
+
+    async fn query_prepared(&self, branch: &Branch) -> Result<(Reply, &'static str), BankError> {
+        Ok(match self.shared.ledger.query_prepared(branch).await? {
+            Prepared::Committed => (Reply::Noted, "done"),
+            Prepared::Nothing => {
+                let text = "the local transaction of this message has not committed";
+                (Reply::Refused(Refusal::new(text.to_owned())), "refused")
+            }
+        })
+    }
+
+    async fn answer(
         &self,
-        operation: Operation,
-        branch: Branch,
-        transfer: Transfer,
+        called: Called<Balance, Refusal>,
+        account: String,
     ) -> Result<(Reply, &'static str), BankError> {
-        let mut transaction = self.shared.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let account = transfer.account.clone();
-        let called: Called<Balance, Refusal> = Barrier::new(branch.clone())
-            .call(&mut transaction, |connection| {
-                Box::pin(
-                    async move { Ok::<_, BankError>(ledger::apply(connection, &branch, operation, &transfer).await?) },
-                )
-            })
-            .await?;
-        let answered = match called {
+        Ok(match called {
             Called::Ran(Ok(balance)) => (Reply::Good(balance), "done"),
             Called::Ran(Err(refusal)) => (Reply::Refused(refusal), "refused"),
             Called::Repeat(Some(Ok(balance))) => (Reply::Good(balance), "repeat"),
@@ -218,11 +259,9 @@ impl Bank {
             Called::Late => (Reply::Refused(Refusal::new("its rollback was here first".to_owned())), "late"),
             Called::Empty | Called::Repeat(None) => {
                 let answer = if called == Called::Empty { "empty" } else { "repeat" };
-                let balance = ledger::find(&mut transaction, &account).await?.map_or(0, |found| found.balance);
+                let balance = self.shared.ledger.find(&account).await?.map_or(0, |found| found.balance);
                 (Reply::Good(Balance { account, balance }), answer)
             }
-        };
-        transaction.commit().await?;
-        Ok(answered)
+        })
     }
 }

@@ -1,12 +1,12 @@
-//! The gRPC face: the four SAGA operations, parsed into [`Work`](crate::bank::Work) and rendered from [`Reply`].
+//! The gRPC face: the four SAGA operations, parsed into [`Work`] and rendered from [`Reply`].
 
 use reprise_barrier::Branch;
 use tonic::{Request, Response, Status};
 
 use self::pb::bank_server::{Bank as Service, BankServer};
 use crate::{
-    bank::Bank,
-    http::work,
+    bank::{Bank, Work},
+    http::step,
     operation::{Operation, Transfer},
     reply::Reply,
     request_log::{Entry, Protocol},
@@ -45,7 +45,8 @@ impl Grpc {
         };
         let work = branch
             .map_err(|error| error.to_string())
-            .and_then(|branch| work(operation, branch, Transfer { account, amount }));
+            .and_then(|branch| step(operation, branch, Transfer { account, amount }))
+            .map(Work::Move);
         match self.bank.clone().take(entry, work).await {
             Reply::Good(balance) => {
                 Ok(Response::new(pb::Balance { account: balance.account, balance: balance.balance }))

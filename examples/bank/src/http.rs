@@ -13,6 +13,8 @@ use reprise_barrier::{Branch, BranchRejection};
 use crate::{
     admin,
     bank::{Bank, Work},
+    ledger::Step,
+    message,
     operation::{Operation, Transfer},
     reply::{Refusal, Reply},
     request_log::{Entry, Protocol},
@@ -26,7 +28,7 @@ pub fn router(bank: Bank) -> Router {
             post(move |State(bank), branch, uri, headers, body| transfer(bank, operation, branch, uri, headers, body)),
         )
     });
-    operations.route("/notify", post(notify)).merge(admin::router()).with_state(bank)
+    operations.route("/notify", post(notify)).merge(message::router()).merge(admin::router()).with_state(bank)
 }
 
 async fn transfer(
@@ -46,7 +48,7 @@ async fn transfer(
     let work = match (branch, parsed) {
         (Err(rejection), _) => Err(rejection.to_string()),
         (Ok(_), Err(error)) => Err(format!("the body is not a transfer: {error}")),
-        (Ok(branch), Ok(transfer)) => work(operation, branch, transfer),
+        (Ok(branch), Ok(transfer)) => step(operation, branch, transfer).map(Work::Move),
     };
     bank.take(request, work).await.into_response()
 }
@@ -66,15 +68,16 @@ async fn notify(
     bank.take(request, Ok(Work::Notify)).await.into_response()
 }
 
-fn arrived(uri: &Uri, headers: &HeaderMap, branch: Option<&Branch>) -> Entry {
+/// A request that has just arrived over HTTP.
+pub(crate) fn arrived(uri: &Uri, headers: &HeaderMap, branch: Option<&Branch>) -> Entry {
     let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned);
     Entry { traceparent, ..Entry::arrived(Protocol::Http, uri.path()).of(branch) }
 }
 
-/// The work of an operation, if the amount makes sense; both faces share it.
-pub(crate) fn work(operation: Operation, branch: Branch, transfer: Transfer) -> Result<Work, String> {
+/// An operation, if the amount makes sense; all faces share it.
+pub(crate) fn step(operation: Operation, branch: Branch, transfer: Transfer) -> Result<Step, String> {
     match transfer.amount {
-        1.. => Ok(Work::Move { operation, branch, transfer }),
+        1.. => Ok(Step { operation, branch, transfer }),
         amount => Err(format!("the amount must be more than 0, not {amount}")),
     }
 }

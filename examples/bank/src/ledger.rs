@@ -1,52 +1,27 @@
-//! The bank's tables: accounts, and one row for each effect that was applied to one.
+//! The bank's books: accounts, and one row for each effect that was applied to one.
 //!
-//! Owns all SQL of the bank outside the barrier. An effect is written in the transaction that changes the account.
+//! Owns what the bank asks of a database. Three of them speak SQL ([`sql`]), one is Redis ([`redis`]). An effect is
+//! written in the transaction that changes the account, behind the barrier.
 
-use reprise_barrier::Branch;
+mod mysql;
+mod postgres;
+mod redis;
+mod sql;
+mod sqlite;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use reprise_barrier::{Branch, Called, Message, Prepared, message::Sent};
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
+use self::{redis::RedisLedger, sql::SqlLedger};
 use crate::{
+    bank::BankError,
     operation::{Operation, Transfer},
     reply::{Balance, Refusal},
 };
-
-const CREATE: &str = "
-CREATE TABLE IF NOT EXISTS accounts (
-    account TEXT PRIMARY KEY,
-    balance INTEGER NOT NULL,
-    frozen INTEGER NOT NULL
-);
-CREATE TABLE IF NOT EXISTS effects (
-    id INTEGER PRIMARY KEY,
-    gid TEXT NOT NULL,
-    branch_id TEXT NOT NULL,
-    op TEXT NOT NULL,
-    account TEXT NOT NULL,
-    delta_balance INTEGER NOT NULL,
-    delta_frozen INTEGER NOT NULL
-);
-CREATE INDEX IF NOT EXISTS effects_by_branch ON effects (gid, branch_id, op);";
-
-const PUT: &str = "
-INSERT INTO accounts (account, balance, frozen) VALUES (?, ?, 0)
-ON CONFLICT (account) DO UPDATE SET balance = excluded.balance, frozen = 0";
-
-const FIND: &str = "SELECT account, balance, frozen FROM accounts WHERE account = ?";
-
-const LIST: &str = "SELECT account, balance, frozen FROM accounts ORDER BY account";
-
-const CHANGE: &str =
-    "UPDATE accounts SET balance = balance + ?, frozen = frozen + ? WHERE account = ? RETURNING balance";
-
-const RECORD: &str = "
-INSERT INTO effects (gid, branch_id, op, account, delta_balance, delta_frozen) VALUES (?, ?, ?, ?, ?, ?)";
-
-const EFFECTS: &str = "
-SELECT gid, branch_id, op, min(account) AS account, count(*) AS count,
-       sum(delta_balance) AS delta_balance, sum(delta_frozen) AS delta_frozen
-FROM effects WHERE ?1 IS NULL OR gid = ?1
-GROUP BY gid, branch_id, op ORDER BY min(id)";
 
 /// One account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromRow)]
@@ -78,61 +53,48 @@ pub struct Effect {
     pub delta_frozen: i64,
 }
 
-/// Creates the tables where they are missing.
-pub(crate) async fn create_tables(connection: &mut SqliteConnection) -> sqlx::Result<()> {
-    sqlx::raw_sql(CREATE).execute(connection).await?;
-    Ok(())
+/// One operation of one branch, with its body.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) branch: Branch,
+    pub(crate) operation: Operation,
+    pub(crate) transfer: Transfer,
 }
 
-/// Creates an account, or sets its balance and frees what is frozen.
-pub(crate) async fn put(connection: &mut SqliteConnection, account: &str, balance: i64) -> sqlx::Result<()> {
-    sqlx::query(PUT).bind(account).bind(balance).execute(connection).await?;
-    Ok(())
+/// What the bank asks of a database. Each verb is one transaction.
+#[async_trait]
+pub(crate) trait Ledger: fmt::Debug + Send + Sync {
+    /// Creates an account, or sets its balance and frees what is frozen.
+    async fn put(&self, account: &str, balance: i64) -> Result<(), BankError>;
+
+    /// One account, if there is one by that name.
+    async fn find(&self, account: &str) -> Result<Option<Account>, BankError>;
+
+    /// All accounts, by name.
+    async fn list(&self) -> Result<Vec<Account>, BankError>;
+
+    /// What was applied, per operation in order of its first time; of one transaction if `gid` is given.
+    async fn effects(&self, gid: Option<&str>) -> Result<Vec<Effect>, BankError>;
+
+    /// Does `step` behind the barrier and records its effect.
+    async fn apply(&self, step: &Step) -> Result<Called<Balance, Refusal>, BankError>;
+
+    /// Does `step` as the local transaction of `message`.
+    async fn apply_and_submit(&self, message: &Message, step: &Step) -> Result<Sent<Balance, Refusal>, BankError>;
+
+    /// Whether the local transaction of the message that `branch` asks for has committed.
+    async fn query_prepared(&self, branch: &Branch) -> Result<Prepared, BankError>;
 }
 
-/// One account, if there is one by that name.
-pub(crate) async fn find(connection: &mut SqliteConnection, account: &str) -> sqlx::Result<Option<Account>> {
-    sqlx::query_as(FIND).bind(account).fetch_optional(connection).await
-}
-
-/// All accounts, by name.
-pub(crate) async fn list(connection: &mut SqliteConnection) -> sqlx::Result<Vec<Account>> {
-    sqlx::query_as(LIST).fetch_all(connection).await
-}
-
-/// What was applied, per operation in order of its first time; of one transaction if `gid` is given.
-pub(crate) async fn effects(connection: &mut SqliteConnection, gid: Option<&str>) -> sqlx::Result<Vec<Effect>> {
-    sqlx::query_as(EFFECTS).bind(gid).fetch_all(connection).await
-}
-
-/// Does `operation` and records its effect; the caller's transaction makes both one.
-pub(crate) async fn apply(
-    connection: &mut SqliteConnection,
-    branch: &Branch,
-    operation: Operation,
-    transfer: &Transfer,
-) -> sqlx::Result<Result<Balance, Refusal>> {
-    let Some(account) = find(connection, &transfer.account).await? else {
-        return Ok(Err(Refusal::new(format!("there is no account `{}`", transfer.account))));
-    };
-    let change = match operation.change(&account, transfer.amount) {
-        Ok(change) => change,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let (balance,) = sqlx::query_as(CHANGE)
-        .bind(change.balance)
-        .bind(change.frozen)
-        .bind(&account.account)
-        .fetch_one(&mut *connection)
-        .await?;
-    sqlx::query(RECORD)
-        .bind(branch.gid())
-        .bind(branch.branch_id())
-        .bind(branch.op())
-        .bind(&account.account)
-        .bind(change.balance)
-        .bind(change.frozen)
-        .execute(connection)
-        .await?;
-    Ok(Ok(Balance { account: account.account, balance }))
+/// Opens the books in the database at `url`, creating what is missing. What is no URL is a file for SQLite.
+pub(crate) async fn open(url: &str) -> Result<Box<dyn Ledger>, BankError> {
+    Ok(match url.split_once(':').map_or("", |(scheme, _)| scheme) {
+        "postgres" | "postgresql" => Box::new(SqlLedger::open(postgres::pool(url).await?).await?),
+        "mysql" | "mariadb" => Box::new(SqlLedger::open(mysql::pool(url).await?).await?),
+        "redis" | "rediss" | "redis+unix" => Box::new(RedisLedger::open(url).await?),
+        other if other != "sqlite" && url.contains("://") => {
+            return Err(BankError::Scheme { scheme: other.to_owned() });
+        }
+        _ => Box::new(SqlLedger::open(sqlite::pool(url).await?).await?),
+    })
 }

@@ -19,9 +19,9 @@ struct Flags {
     /// Where to serve gRPC; port 0 is a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
     grpc: String,
-    /// The SQLite file with the accounts; created if it is missing.
-    #[arg(long, value_name = "FILE")]
-    database: PathBuf,
+    /// The database with the accounts: a file or sqlite:FILE, created if it is missing, or a postgres:, mysql: or redis: URL.
+    #[arg(long, value_name = "URL")]
+    database: String,
     /// Appends every answered request to this file too, as JSON lines.
     #[arg(long, value_name = "FILE")]
     request_log: Option<PathBuf>,
@@ -48,13 +48,18 @@ impl FromStr for Opening {
     }
 }
 
+/// What may be shown of a URL.
+fn without_password(url: &str) -> &str {
+    url.rsplit_once('@').map_or(url, |(_, place)| place)
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let flags = Flags::parse();
     let mut terminate = signal(SignalKind::terminate())?;
     let bank = Bank::open(&flags.database)
         .await
-        .with_context(|| format!("cannot open the database `{}`", flags.database.display()))?;
+        .with_context(|| format!("cannot open the database `{}`", without_password(&flags.database)))?;
     if let Some(path) = &flags.request_log {
         bank.append_requests_to(path).with_context(|| format!("cannot open the log `{}`", path.display()))?;
     }

@@ -35,6 +35,52 @@ pub(crate) struct Change {
     pub(crate) frozen: i64,
 }
 
+/// What an operation is, whatever the amount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rule {
+    pub(crate) needs: Needs,
+    /// What it adds, in amounts: 1, 0 or -1.
+    sign: Change,
+}
+
+/// What of the account has to be at least the amount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// The money that is not frozen.
+    Free,
+    /// The money that is.
+    Frozen,
+    /// Nothing.
+    Nothing,
+}
+
+impl Needs {
+    /// The word for it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Frozen => "frozen",
+            Self::Nothing => "nothing",
+        }
+    }
+
+    /// Why an account that lacks it refuses.
+    pub(crate) fn refusal(self, account: &str) -> Refusal {
+        Refusal::new(match self {
+            Self::Free => format!("`{account}` has too little money"),
+            Self::Frozen => format!("`{account}` has not frozen that much"),
+            Self::Nothing => String::new(),
+        })
+    }
+}
+
+impl Rule {
+    /// The change for an amount.
+    pub(crate) fn times(self, amount: i64) -> Change {
+        Change { balance: self.sign.balance * amount, frozen: self.sign.frozen * amount }
+    }
+}
+
 impl Operation {
     /// Every operation.
     pub(crate) const ALL: [Self; 10] = [
@@ -66,24 +112,34 @@ impl Operation {
         }
     }
 
-    /// What it does to `account`. A revert may overdraw: what compensates has to succeed, also when the money is spent.
-    pub(crate) fn change(self, account: &Account, amount: i64) -> Result<Change, Refusal> {
-        let (balance, frozen) = match self {
-            Self::Out | Self::OutTry if account.balance - account.frozen < amount => {
-                return Err(Refusal::new(format!("`{}` has too little money", account.account)));
-            }
-            Self::OutConfirm | Self::OutCancel if account.frozen < amount => {
-                return Err(Refusal::new(format!("`{}` has not frozen that much", account.account)));
-            }
-            Self::Out | Self::InRevert => (-amount, 0),
-            Self::In | Self::OutRevert | Self::InConfirm => (amount, 0),
-            Self::OutTry => (0, amount),
-            Self::OutConfirm => (-amount, -amount),
-            Self::OutCancel => (0, -amount),
-            Self::InTry | Self::InCancel => (0, 0),
+    /// What it is. A revert may overdraw: what compensates has to succeed, also when the money is spent.
+    pub(crate) fn rule(self) -> Rule {
+        let (needs, balance, frozen) = match self {
+            Self::Out => (Needs::Free, -1, 0),
+            Self::OutTry => (Needs::Free, 0, 1),
+            Self::OutConfirm => (Needs::Frozen, -1, -1),
+            Self::OutCancel => (Needs::Frozen, 0, -1),
+            Self::InRevert => (Needs::Nothing, -1, 0),
+            Self::In | Self::OutRevert | Self::InConfirm => (Needs::Nothing, 1, 0),
+            Self::InTry | Self::InCancel => (Needs::Nothing, 0, 0),
         };
-        let sum = account.balance.checked_add(balance).zip(account.frozen.checked_add(frozen));
-        sum.map(|_| Change { balance, frozen }).ok_or_else(|| Refusal::new("the amount is too large".to_owned()))
+        Rule { needs, sign: Change { balance, frozen } }
+    }
+
+    /// What it does to `account`.
+    pub(crate) fn change(self, account: &Account, amount: i64) -> Result<Change, Refusal> {
+        let rule = self.rule();
+        let there = match rule.needs {
+            Needs::Free => account.balance - account.frozen,
+            Needs::Frozen => account.frozen,
+            Needs::Nothing => i64::MAX,
+        };
+        if there < amount {
+            return Err(rule.needs.refusal(&account.account));
+        }
+        let change = rule.times(amount);
+        let sum = account.balance.checked_add(change.balance).zip(account.frozen.checked_add(change.frozen));
+        sum.map(|_| change).ok_or_else(Refusal::too_large)
     }
 }
 

@@ -25,6 +25,14 @@ impl Refusal {
     pub(crate) fn new(error: String) -> Self {
         Self { error }
     }
+
+    pub(crate) fn no_account(account: &str) -> Self {
+        Self::new(format!("there is no account `{account}`"))
+    }
+
+    pub(crate) fn too_large() -> Self {
+        Self::new("the amount is too large".to_owned())
+    }
 }
 
 /// An answer, before it is written to a wire.
@@ -32,7 +40,7 @@ impl Refusal {
 pub(crate) enum Reply {
     /// It took effect, now or before, or there was nothing to do.
     Good(Balance),
-    /// A notification was noted.
+    /// A notification was noted, or a message is to be delivered.
     Noted,
     /// A business failure: roll back.
     Refused(Refusal),

@@ -41,7 +41,7 @@ fn a_bank_that_comes_back_in_time_is_no_failure() {
 #[test]
 fn used_up_attempts_undo_everything() {
     let run = pay(banks().on(GRPC_IN, |_| Answer::unknown("down")));
-    assert_eq!(run.result.expect_err("undone").message, "e2: no success within the allowed attempts: down");
+    assert_eq!(run.result.expect_err("undone").message, "e2: no success within the allowed attempts: 2 attempts: down");
     assert_eq!(
         run.trace,
         [

@@ -9,7 +9,9 @@ use crate::{
 
 /// One participant's part of the transaction: one action, and what commit and rollback do.
 ///
-/// A handle that is copied freely. Set options first, then register what undoes the action, then call it:
+/// A handle that is copied freely. Set options first, then register what undoes the action, then call it. An action that
+/// may change something is refused unless its undo is registered before it, or the branch says that there is nothing to
+/// undo ([`Self::read_only`]) or no way back ([`Self::pivot`]); `GET` and XA need none.
 ///
 /// ```
 /// # use reprise_guest::{Failure, Options, Participant, Transaction};
@@ -50,6 +52,16 @@ impl Branch {
             Some(json) => self.noted(host::set_options(self.id, &json)),
             None => self,
         }
+    }
+
+    /// The action changes nothing, so there is nothing to undo: [`Options::read_only`].
+    pub fn read_only(self) -> Self {
+        self.options(Options::new().read_only())
+    }
+
+    /// There is no way back from the action: [`Options::pivot`].
+    pub fn pivot(self) -> Self {
+        self.options(Options::new().pivot())
     }
 
     /// The runtime performs `op` when the transaction commits.
@@ -138,7 +150,7 @@ impl Branch {
         self.noted(register(self.id, &name, &[]))
     }
 
-    fn noted(self, result: Result<(), String>) -> Self {
+    pub(crate) fn noted(self, result: Result<(), String>) -> Self {
         session::note(Some(self.id), result);
         self
     }

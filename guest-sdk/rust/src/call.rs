@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use crate::{error::CallError, executor::Ticket, reply::Reply};
+use crate::{bindings::reprise::workflow::types::Response, error::CallError, executor::Ticket, reply::Reply};
 
 /// The action of a branch, already submitted; ready with its result.
 ///
@@ -37,8 +37,13 @@ impl Future for Call {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            State::Submitted(ticket) => Pin::new(ticket).poll(context).map(|result| Ok(Reply::new(result?))),
+            State::Submitted(ticket) => Pin::new(ticket).poll(context).map(|result| reply(result?)),
             State::Refused(mistake) => Poll::Ready(Err(CallError::Invalid(std::mem::take(mistake)))),
         }
     }
+}
+
+/// A refusal is an error for the workflow.
+fn reply(response: Response) -> Result<Reply, CallError> {
+    if response.refused { Err(CallError::Failure(response.into())) } else { Ok(response.into()) }
 }

@@ -1,5 +1,6 @@
 //! Why a call did not succeed, or its reply could not be read.
 
+use serde::Deserialize;
 use thiserror::Error;
 
 use crate::{bindings::reprise::workflow::types, payload::excerpt, reply::Reply};
@@ -9,8 +10,9 @@ use crate::{bindings::reprise::workflow::types, payload::excerpt, reply::Reply};
 /// With `?` it becomes a [`Failure`](crate::Failure), which rolls the transaction back.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CallError {
-    /// The participant refused (HTTP 409, gRPC ABORTED, or what the outcome map says), with its response.
-    #[error("the participant refused: {}", excerpt(.0.bytes()))]
+    /// The participant refused (HTTP 409, gRPC ABORTED, or what the outcome map says), with its response. A database says
+    /// in JSON what it refused: `{"message": "..", "statement": 1}`, with statements counted from 1.
+    #[error("the participant refused: {}", reason(.0))]
     Failure(Reply),
     /// The allowed attempts are used up; the last error. Whether the participant acted is unknown.
     #[error("no success within the allowed attempts: {0}")]
@@ -51,8 +53,28 @@ pub enum ReplyError {
         /// The beginning of the reply.
         body: String,
     },
+    /// The reply of a database has no such statement.
+    #[error("the reply has no statement {index}: there were {statements}, counted from 0")]
+    NoStatement {
+        /// The statement asked for.
+        index: usize,
+        /// How many there were.
+        statements: usize,
+    },
     /// No such protobuf message.
     #[cfg(feature = "prost")]
     #[error("the reply is not the expected message")]
     Message(#[source] prost::DecodeError),
+}
+
+/// Why a participant refused, for people: a database says it in JSON, others as they like.
+fn reason(reply: &Reply) -> String {
+    #[derive(Deserialize)]
+    struct Refusal {
+        message: String,
+    }
+    match reply.json::<Refusal>() {
+        Ok(refusal) if reply.status() == 0 => refusal.message,
+        Ok(_) | Err(_) => excerpt(reply.bytes()),
+    }
 }

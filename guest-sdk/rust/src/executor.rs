@@ -15,10 +15,13 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use crate::{bindings::reprise::workflow::types::CallError, host};
+use crate::{
+    bindings::reprise::workflow::types::{CallError, Response},
+    host,
+};
 
-/// What `take` gives.
-type Taken = Result<Vec<u8>, CallError>;
+/// What `take-response` gives.
+type Taken = Result<Response, CallError>;
 
 /// Runs `future` to its end; whenever nothing else can go on, waits for the earliest ticket somebody polled.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
@@ -138,7 +141,7 @@ fn deliver_next() {
         };
         waiting.take(at)
     });
-    let result = host::take(id);
+    let result = host::take_response(id);
     if let Slot::Waiting(waker) = mem::replace(&mut *slot.borrow_mut(), Slot::Arrived(result)) {
         waker.wake();
     }

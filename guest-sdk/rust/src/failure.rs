@@ -48,19 +48,40 @@ impl fmt::Display for Failure {
 
 impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        let mut message = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            message = format!("{message}: {cause}");
-            source = cause.source();
+        let error: &(dyn Error + 'static) = &error;
+        #[cfg(feature = "tonic")]
+        if let Some(status) = error.downcast_ref::<tonic::Status>() {
+            return of_status(status);
         }
-        let details = match (&error as &dyn Error).downcast_ref::<CallError>() {
-            Some(CallError::Failure(reply)) => reply.bytes().to_vec(),
-            Some(CallError::Exhausted(_) | CallError::Deadline(_) | CallError::Canceled | CallError::Invalid(_))
-            | None => Vec::new(),
-        };
-        Self { message, details }
+        error.downcast_ref::<CallError>().map_or_else(|| of_chain(error), of_call)
     }
+}
+
+fn of_call(error: &CallError) -> Failure {
+    let details = match error {
+        CallError::Failure(reply) => reply.bytes().to_vec(),
+        CallError::Exhausted(_) | CallError::Deadline(_) | CallError::Canceled | CallError::Invalid(_) => Vec::new(),
+    };
+    Failure { message: error.to_string(), details }
+}
+
+/// What a generated client returns says the same as the call below it.
+#[cfg(feature = "tonic")]
+fn of_status(status: &tonic::Status) -> Failure {
+    match status.source().and_then(|source| source.downcast_ref::<CallError>()) {
+        Some(call) => of_call(call),
+        None => Failure::new(format!("{}: {}", status.code(), status.message())),
+    }
+}
+
+fn of_chain(error: &dyn Error) -> Failure {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        message = format!("{message}: {cause}");
+        source = cause.source();
+    }
+    Failure::new(message)
 }
 
 impl Failure {
@@ -79,6 +100,14 @@ mod tests {
         let failure = Failure::from(CallError::Failure(Reply::new(b"too small".to_vec())));
         assert_eq!(failure.message, "the participant refused: too small");
         assert_eq!(failure.details, b"too small");
+    }
+
+    #[test]
+    fn a_database_says_why_in_json() {
+        let refusal = br#"{"message":"statement 1 affected 0 rows instead of 1","statement":1}"#;
+        let failure = Failure::from(CallError::Failure(Reply::new(refusal.to_vec())));
+        assert_eq!(failure.message, "the participant refused: statement 1 affected 0 rows instead of 1");
+        assert_eq!(failure.details, refusal);
     }
 
     #[test]

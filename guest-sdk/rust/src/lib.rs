@@ -49,6 +49,8 @@
 pub mod bindings;
 mod branch;
 mod call;
+#[cfg(feature = "tonic")]
+mod channel;
 mod concurrency;
 #[doc(hidden)]
 pub mod entry;
@@ -59,8 +61,10 @@ mod host;
 pub mod log;
 mod operation;
 mod options;
+mod outcome_map;
 mod payload;
 mod reply;
+mod scope;
 mod session;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
@@ -69,11 +73,14 @@ mod transaction;
 pub use bindings::reprise::workflow::types::Phase;
 pub use branch::Branch;
 pub use call::Call;
+#[cfg(feature = "tonic")]
+pub use channel::GrpcChannel;
 pub use concurrency::{Either, Sleep, TimedOut};
 pub use error::{CallError, ReplyError};
 pub use failure::Failure;
 pub use operation::{Grpc, Http, Op, Participant, Sql, SqlValue, Statement};
-pub use options::{Options, Outcome, OutcomeMap};
+pub use options::Options;
+pub use outcome_map::{Outcome, OutcomeMap};
 pub use payload::{Decode, Encode, Raw};
 pub use reply::Reply;
 pub use reprise_guest_macros::workflow;

@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-/// Options of a branch: how long, how often, with which headers, and what answers mean. What is not set is the
-/// runtime's default.
+use crate::outcome_map::OutcomeMap;
+
+/// Options of a branch: how long, how often, with which headers, what answers mean, and what the call does where nothing
+/// undoes it. What is not set is the runtime's default.
 ///
 /// ```
 /// use std::time::Duration;
@@ -18,25 +20,28 @@ use serde::{Deserialize, Serialize};
 ///     .header("x-tenant", "acme")
 ///     .outcomes(OutcomeMap::new().http("404", Outcome::Failure));
 /// ```
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) timeout_ms: Option<u32>,
+    timeout_ms: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) deadline_ms: Option<u32>,
+    deadline_ms: Option<u32>,
     #[serde(skip_serializing_if = "Retry::is_unset")]
-    pub(crate) retry: Retry,
+    retry: Retry,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) ongoing_ms: Option<u32>,
+    ongoing_ms: Option<u32>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) headers: BTreeMap<String, String>,
+    headers: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "OutcomeMap::is_unset")]
-    pub(crate) outcome_map: OutcomeMap,
+    outcome_map: OutcomeMap,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) idempotency_key: Option<String>,
+    idempotency_key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) compensate_failed: Option<bool>,
+    compensate_failed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effect: Option<Effect>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<Answer>,
 }
 
 impl Options {
@@ -76,6 +81,13 @@ impl Options {
         self
     }
 
+    /// Share of a pause that chance takes off, 0.0 to 1.0, so that calls don't come back all at once.
+    #[must_use]
+    pub fn jitter(mut self, share: f32) -> Self {
+        self.retry.jitter = Some(share);
+        self
+    }
+
     /// Pause after an answer "ongoing".
     #[must_use]
     pub fn ongoing_interval(mut self, length: Duration) -> Self {
@@ -111,6 +123,29 @@ impl Options {
         self
     }
 
+    /// The call changes nothing, so there is nothing to undo.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.effect = Some(Effect::ReadOnly);
+        self
+    }
+
+    /// There is no way back from the call. When it has succeeded the transaction can't fail any more: what follows is
+    /// repeated until it succeeds, and the workflow has to return `Ok`.
+    #[must_use]
+    pub fn pivot(mut self) -> Self {
+        self.effect = Some(Effect::Pivot);
+        self
+    }
+
+    /// The reply has the answer's headers (gRPC: metadata) too: [`Reply::headers`](crate::Reply::headers). They are
+    /// recorded, so ask for them where they are needed.
+    #[must_use]
+    pub fn full_answer(mut self) -> Self {
+        self.answer = Some(Answer::Full);
+        self
+    }
+
     /// What `set-options` takes; none if nothing is set.
     pub(crate) fn to_json(&self) -> Option<String> {
         (*self != Self::default())
@@ -118,106 +153,40 @@ impl Options {
     }
 }
 
-#[cfg(not(target_arch = "wasm32"))]
-impl Options {
-    /// Lays other options over these, as the runtime does; what they don't name stays.
-    pub(crate) fn lay_over(&mut self, new: Self) {
-        let (old_retry, retry) = (self.retry, new.retry);
-        self.timeout_ms = new.timeout_ms.or(self.timeout_ms);
-        self.deadline_ms = new.deadline_ms.or(self.deadline_ms);
-        self.retry = Retry {
-            initial_ms: retry.initial_ms.or(old_retry.initial_ms),
-            factor: retry.factor.or(old_retry.factor),
-            max_ms: retry.max_ms.or(old_retry.max_ms),
-            attempts: retry.attempts.or(old_retry.attempts),
-        };
-        self.ongoing_ms = new.ongoing_ms.or(self.ongoing_ms);
-        self.headers.extend(new.headers);
-        self.outcome_map.http.extend(new.outcome_map.http);
-        self.outcome_map.grpc.extend(new.outcome_map.grpc);
-        self.outcome_map.dtm_result = new.outcome_map.dtm_result.or(self.outcome_map.dtm_result);
-        self.idempotency_key = new.idempotency_key.or(self.idempotency_key.take());
-        self.compensate_failed = new.compensate_failed.or(self.compensate_failed);
-    }
+/// How attempts that ended unknown are repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+struct Retry {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    initial_ms: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    factor: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_ms: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jitter: Option<f32>,
 }
 
-/// How attempts that ended unknown are repeated.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Retry {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) initial_ms: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) factor: Option<f32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) max_ms: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) attempts: Option<u32>,
+/// What the call does to the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Effect {
+    ReadOnly,
+    Pivot,
+}
+
+/// How much of an answer is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Answer {
+    Full,
 }
 
 impl Retry {
     fn is_unset(&self) -> bool {
         *self == Self::default()
     }
-}
-
-/// What answers of a service with other conventions than 409, 425, ABORTED and FAILED_PRECONDITION mean.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct OutcomeMap {
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) http: BTreeMap<String, Outcome>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) grpc: BTreeMap<String, Outcome>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) dtm_result: Option<bool>,
-}
-
-impl OutcomeMap {
-    /// Nothing but the conventions.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// An HTTP status, `"404"`, or a range of them, `"500-599"`.
-    #[must_use]
-    pub fn http(mut self, status: impl Into<String>, outcome: Outcome) -> Self {
-        self.http.insert(status.into(), outcome);
-        self
-    }
-
-    /// A gRPC status by its name, `"NOT_FOUND"`.
-    #[must_use]
-    pub fn grpc(mut self, code: impl Into<String>, outcome: Outcome) -> Self {
-        self.grpc.insert(code.into(), outcome);
-        self
-    }
-
-    /// Don't read an outcome out of a body `{"dtm_result": "FAILURE"}`.
-    #[must_use]
-    pub fn ignore_dtm_result(mut self) -> Self {
-        self.dtm_result = Some(false);
-        self
-    }
-
-    fn is_unset(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// What an operation ended in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// Done.
-    Success,
-    /// Refused for good.
-    Failure,
-    /// Not yet done; asked again at a fixed interval.
-    Ongoing,
-    /// Nobody knows; tried again with growing pauses.
-    Unknown,
 }
 
 fn milliseconds(length: Duration) -> u32 {
@@ -227,6 +196,7 @@ fn milliseconds(length: Duration) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome_map::Outcome;
 
     #[test]
     fn only_what_is_set_is_sent() {
@@ -236,12 +206,15 @@ mod tests {
             .attempts(3)
             .header("a", "b")
             .outcomes(OutcomeMap::new().http("404", Outcome::Failure))
-            .compensate_failed();
+            .compensate_failed()
+            .jitter(0.5)
+            .pivot()
+            .full_answer();
         assert_eq!(
             options.to_json().as_deref(),
             Some(concat!(
-                r#"{"deadline_ms":1000,"retry":{"attempts":3},"headers":{"a":"b"},"#,
-                r#""outcome_map":{"http":{"404":"failure"}},"compensate_failed":true}"#
+                r#"{"deadline_ms":1000,"retry":{"attempts":3,"jitter":0.5},"headers":{"a":"b"},"#,
+                r#""outcome_map":{"http":{"404":"failure"}},"compensate_failed":true,"effect":"pivot","answer":"full"}"#
             ))
         );
     }

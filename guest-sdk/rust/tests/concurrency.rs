@@ -160,16 +160,19 @@ fn retries_follow_the_options() {
             1 => Options::new().deadline(Duration::from_secs(2)),
             _ => Options::new().timeout(Duration::from_secs(1)).attempts(1),
         };
-        tx.branch().options(options).call(Participant::named("d").post("x")).await.map(|_| ())
+        tx.branch().options(options).read_only().call(Participant::named("d").post("x")).await.map(|_| ())
     }
     let failing = || TestHost::new().on("POST d/x", |_| Answer::unknown("down"));
     let run = failing().run(workflow, 0);
-    assert_eq!(run.result.expect_err("exhausted").message, "no success within the allowed attempts: down");
+    assert_eq!(run.result.expect_err("exhausted").message, "no success within the allowed attempts: 3 attempts: down");
     assert_eq!((run.calls.len(), run.elapsed), (3, Duration::from_millis(1_500)));
     let run = failing().run(workflow, 1);
-    assert_eq!(run.result.expect_err("late").message, "no success before the deadline: down");
+    assert_eq!(run.result.expect_err("late").message, "no success before the deadline: 3 attempts: down");
     let slow = TestHost::new().on("POST d/x", |_| Answer::ok().after(Duration::from_secs(9)));
     let run = slow.run(workflow, 2);
     assert_eq!(run.elapsed, Duration::from_secs(1));
-    assert_eq!(run.result.expect_err("slow").message, "no success within the allowed attempts: no answer within 1s");
+    assert_eq!(
+        run.result.expect_err("slow").message,
+        "no success within the allowed attempts: 1 attempt: no answer within 1s"
+    );
 }

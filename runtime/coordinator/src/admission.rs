@@ -1,6 +1,6 @@
 //! What a trigger asks for and what it is told.
 
-use reprise_engine::{Gid, OnTrap, WorkflowName};
+use reprise_engine::{Gid, OnTrap, Operation, WorkflowName};
 use thiserror::Error;
 
 /// A request to run a workflow.
@@ -14,6 +14,19 @@ pub struct Trigger {
     pub input: Vec<u8>,
     /// What a trap leads to.
     pub on_trap: OnTrap,
+    /// How long `run` may take in all, milliseconds; then everything is rolled back.
+    pub timeout_ms: Option<u64>,
+    /// Of a two-phase message: it does not run before the sender says so, or answers for itself.
+    pub prepare: Option<Prepare>,
+}
+
+/// How a two-phase message waits for its sender.
+#[derive(Debug, Clone)]
+pub struct Prepare {
+    /// Asks the sender whether its local transaction is committed.
+    pub query_back: Operation,
+    /// How long the sender has to say so by itself, milliseconds.
+    pub check_after_ms: u64,
 }
 
 /// What became of a trigger.

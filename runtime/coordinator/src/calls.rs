@@ -3,17 +3,16 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use reprise_engine::{
-    Answer, Attempts, BranchId, BranchOptions, CallResult, Gid, Op, Operation, Outcome, Scope, Ticket, Timestamp,
-    Verdict, retry_decision, seed_of,
+    Answer, Attempts, BranchId, BranchOptions, CallResult, Gid, Op, Operation, Outcome, Pursuit, Scope, Ticket,
+    Timestamp, Verdict, retry_decision, seed_of,
 };
-use reprise_outbound::{Call, Outbound};
+use reprise_outbound::{Admitted, Call, Outbound, Wait};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{instant_of, now};
+use crate::clock::{instant_of, now, timestamp_of};
 use crate::crash;
 use crate::note::WaitingCall;
 
@@ -24,6 +23,8 @@ pub(crate) enum Slot {
     Call(Scope, Ticket),
     /// A registration of phase two.
     Registration(u32),
+    /// The question to the sender of a message.
+    QueryBack,
 }
 
 impl fmt::Display for Slot {
@@ -32,6 +33,7 @@ impl fmt::Display for Slot {
             Self::Call(None, ticket) => write!(f, "call {ticket}"),
             Self::Call(Some(index), ticket) => write!(f, "call {ticket} of handler {index}"),
             Self::Registration(index) => write!(f, "registration {index}"),
+            Self::QueryBack => f.write_str("query-back"),
         }
     }
 }
@@ -47,8 +49,10 @@ pub struct CallState {
     pub call: String,
     /// Attempts made so far.
     pub attempts: u32,
-    /// When the next attempt is due; none while one is under way.
+    /// When the next attempt is due; none while one is under way or waits for something without a time.
     pub next_attempt_at: Option<Timestamp>,
+    /// What the next attempt waits for at its participant: `paused`, `breaker`, `concurrency`, `rate`.
+    pub waiting_for: Option<&'static str>,
     /// What the last attempt ended in.
     pub last_error: Option<String>,
     /// Whether it has been tried so often that somebody should look.
@@ -80,15 +84,33 @@ impl CallBoard {
 }
 
 impl CallState {
-    /// Where to go on later; none if an attempt is under way, or none was made.
+    /// Where to go on later; none if it has no time: an attempt is under way, or waits for its participant.
     fn waiting(&self, slot: Slot) -> Option<WaitingCall> {
-        Some(WaitingCall {
+        self.next_attempt_at.map(|due| self.waiting_until(slot, due))
+    }
+
+    fn waiting_until(&self, slot: Slot, next_at: Timestamp) -> WaitingCall {
+        WaitingCall {
             slot: slot.to_string(),
             made: self.attempts,
             unknown: self.unknown,
-            next_at: self.next_attempt_at?,
+            next_at,
+            waiting_for: self.waiting_for.map(str::to_owned),
             error: self.last_error.clone().unwrap_or_default(),
-        })
+        }
+    }
+
+    /// Notes what its next attempt waits for. One that waits for an open breaker has a time, so that the execution need
+    /// not stay in memory; the deadline may come before it.
+    fn waits(&mut self, wait: Wait, late_at: Option<Timestamp>) {
+        self.waiting_for = Some(wait.name());
+        self.next_attempt_at = match wait {
+            Wait::Breaker { until: Some(until) } => {
+                let until = timestamp_of(until);
+                Some(late_at.map_or(until, |late_at| until.min(late_at)))
+            }
+            Wait::Breaker { until: None } | Wait::Paused | Wait::Concurrency | Wait::Rate => None,
+        };
     }
 }
 
@@ -101,6 +123,7 @@ pub(crate) struct Job {
     pub(crate) op: Op,
     pub(crate) operation: Operation,
     pub(crate) options: BranchOptions,
+    pub(crate) pursuit: Pursuit,
     pub(crate) since: Timestamp,
     /// Whether an earlier process or activation may have sent it: that counts as an attempt.
     pub(crate) again: bool,
@@ -125,101 +148,203 @@ pub(crate) struct Done {
 /// Performs a job: attempts and pauses until there is a result or `stop` is set. A running attempt is not interrupted
 /// by `stop`: the participant may be acting on it.
 pub(crate) async fn perform(outbound: &Outbound, board: &CallBoard, job: Job, stop: CancellationToken) -> Done {
-    let (slot, mut made, mut unknown) = match &job.resume {
-        Some(waiting) => (job.slot, waiting.made, waiting.unknown),
-        None => (job.slot, u32::from(job.again), 0),
-    };
-    let mut state = CallState {
-        branch: job.branch.to_string(),
-        op: job.op,
-        call: job.operation.to_string(),
-        attempts: made,
-        next_attempt_at: job.resume.as_ref().map(|waiting| waiting.next_at),
-        last_error: job.resume.as_ref().map(|waiting| waiting.error.clone()),
-        stuck: false,
-        unknown,
-    };
-    // What a handler asks for is part of phase two, whatever it is called: it is repeated until it succeeds.
-    let judged_as = if matches!(slot, Slot::Call(Some(_), _)) { Op::Commit } else { job.op };
-    let finished = |result: Option<CallResult>, attempts| {
-        let state = board.with(|calls| calls.remove(&slot));
-        let waiting = state.filter(|_| result.is_none()).and_then(|state| state.waiting(slot));
-        Done { slot, result, attempts, waiting }
-    };
+    let mut effort = Effort::new(outbound, board, job, stop);
     loop {
-        board.with(|calls| calls.insert(slot, state.clone()));
-        if let Some(due) = state.next_attempt_at {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep_until(instant_of(due)) => {}
-            }
-        }
-        if stop.is_cancelled() {
-            return finished(None, made);
-        }
-        if state.next_attempt_at.take().is_some() {
-            board.with(|calls| calls.insert(slot, state.clone()));
-        }
-        let left = time_left(judged_as, &job);
-        let answer = if left == Some(Duration::ZERO) {
-            Answer::Lost(state.last_error.take().unwrap_or_else(|| "the deadline passed before it was sent".into()))
-        } else {
-            made += 1;
-            crash::point("send before");
-            let attempt = outbound.perform(Call {
-                gid: &job.gid,
-                branch: job.branch,
-                op: job.op,
-                operation: &job.operation,
-                options: &job.options,
-                attempt: made,
-                outcome: job.ended,
-            });
-            let answer = within(left, attempt).await;
-            crash::point("send after");
-            answer
+        effort.show();
+        effort.pause().await;
+        let answer = match effort.turn().await {
+            Turn::Stopped => return effort.stopped(),
+            Turn::Late => effort.late(),
+            Turn::Go(admitted) => effort.attempt(admitted).await,
         };
-        let outcome = answer.outcome(&job.options.outcome_map);
-        unknown += u32::from(outcome != Outcome::Ongoing);
-        let error = answer.summary();
-        let attempts = Attempts { made, unknown, since: job.since };
-        let jitter = jitter(&job.gid, made);
-        match retry_decision(judged_as, &job.options, attempts, answer, now(), jitter) {
-            Verdict::Done(result) => return finished(Some(result), made),
-            Verdict::Again { pause_ms } => {
-                state.attempts = made;
-                state.unknown = unknown;
-                state.stuck = judged_as != Op::Action && made >= job.stuck_attempts;
-                if state.stuck {
-                    let (gid, branch, op, call) = (&job.gid, &state.branch, job.op, &state.call);
-                    tracing::error!(%gid, %branch, %op, %call, attempts = made, %error, "stuck in phase two");
-                }
-                state.last_error = Some(error);
-                state.next_attempt_at = Some(now().plus_ms(pause_ms));
-            }
+        if let Some(result) = effort.judge(answer) {
+            return effort.finished(result);
         }
     }
 }
 
-/// How long the deadline leaves; none if there is none. As with retries, phase two has no deadline.
-fn time_left(judged_as: Op, job: &Job) -> Option<Duration> {
-    let deadline_ms = job.options.deadline_ms.filter(|_| judged_as == Op::Action)?;
-    Some(Duration::from_millis(job.since.plus_ms(deadline_ms.into()).ms_since(now())))
+/// A job being performed.
+struct Effort<'a> {
+    outbound: &'a Outbound,
+    board: &'a CallBoard,
+    stop: CancellationToken,
+    job: Job,
+    state: CallState,
+}
+
+/// Whether an attempt may begin.
+enum Turn<'a> {
+    Go(Admitted<'a>),
+    /// The deadline has passed.
+    Late,
+    Stopped,
+}
+
+impl<'a> Effort<'a> {
+    fn new(outbound: &'a Outbound, board: &'a CallBoard, mut job: Job, stop: CancellationToken) -> Self {
+        // What the participant's configuration says lies under what the call says.
+        if let Some(defaults) = outbound.defaults(&job.operation) {
+            let own = std::mem::replace(&mut job.options, defaults.clone());
+            job.options.lay_over(own);
+        }
+        let (attempts, unknown) = match &job.resume {
+            Some(waiting) => (waiting.made, waiting.unknown),
+            None => (u32::from(job.again), 0),
+        };
+        let state = CallState {
+            branch: job.branch.to_string(),
+            op: job.op,
+            call: job.operation.to_string(),
+            attempts,
+            next_attempt_at: job.resume.as_ref().map(|waiting| waiting.next_at),
+            waiting_for: None,
+            last_error: job.resume.as_ref().map(|waiting| waiting.error.clone()).filter(|error| !error.is_empty()),
+            stuck: false,
+            unknown,
+        };
+        Self { outbound, board, stop, job, state }
+    }
+
+    fn show(&self) {
+        self.board.with(|calls| calls.insert(self.job.slot, self.state.clone()));
+    }
+
+    /// Waits until the next attempt is due.
+    async fn pause(&mut self) {
+        if let Some(due) = self.state.next_attempt_at {
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = tokio::time::sleep_until(instant_of(due)) => {}
+            }
+        }
+    }
+
+    /// Waits until the participant takes an attempt. That is no attempt, and nothing is sent meanwhile.
+    async fn turn(&mut self) -> Turn<'a> {
+        let Self { outbound, board, stop, job, state } = self;
+        if stop.is_cancelled() {
+            return Turn::Stopped;
+        }
+        let late_at = job.late_at();
+        if late_at.is_some_and(|late_at| late_at <= now()) {
+            return Turn::Late;
+        }
+        let tell = |wait| {
+            state.waits(wait, late_at);
+            board.with(|calls| calls.insert(job.slot, state.clone()));
+        };
+        let admitted = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Turn::Stopped,
+            admitted = outbound.admit(&job.operation, tell) => admitted,
+            () = passes(late_at) => return Turn::Late,
+        };
+        if state.next_attempt_at.take().is_some() | state.waiting_for.take().is_some() {
+            self.show();
+        }
+        Turn::Go(admitted)
+    }
+
+    /// What is known when no attempt can be made any more.
+    fn late(&mut self) -> Answer {
+        let waited = self.state.waiting_for.map(|name| format!(" while the call waited ({name})")).unwrap_or_default();
+        let text = self.state.last_error.take();
+        let nothing = || format!("the deadline passed{waited}; nothing was sent");
+        Answer::Lost(text.unwrap_or_else(nothing))
+    }
+
+    async fn attempt(&mut self, admitted: Admitted<'a>) -> Answer {
+        self.state.attempts += 1;
+        let job = &self.job;
+        crash::point("send before");
+        let attempt = self.outbound.perform(Call {
+            gid: &job.gid,
+            branch: job.branch,
+            op: job.op,
+            operation: &job.operation,
+            options: &job.options,
+            attempt: self.state.attempts,
+            outcome: job.ended,
+        });
+        let answer = within(job.late_at(), attempt).await;
+        crash::point("send after");
+        let outcome = answer.outcome(job.operation.convention(), &job.options.outcome_map);
+        self.state.unknown += u32::from(outcome != Outcome::Ongoing);
+        // What can't be sent says nothing about the participant.
+        if !matches!(answer, Answer::Invalid(_)) {
+            admitted.ended(outcome);
+        }
+        answer
+    }
+
+    /// The result, or none if it is tried again.
+    fn judge(&mut self, answer: Answer) -> Option<CallResult> {
+        let (job, state) = (&self.job, &mut self.state);
+        let error = answer.summary();
+        let attempts = Attempts { made: state.attempts, unknown: state.unknown, since: job.since };
+        let (convention, chance) = (job.operation.convention(), chance(&job.gid, state.attempts));
+        match retry_decision(job.pursuit, convention, &job.options, attempts, answer, now(), chance) {
+            Verdict::Done(result) => Some(result),
+            Verdict::Again { pause_ms } => {
+                state.stuck = job.pursuit != Pursuit::Limited && state.attempts >= job.stuck_attempts;
+                if state.stuck {
+                    let (gid, branch, op, call, attempts) =
+                        (&job.gid, &state.branch, job.op, &state.call, state.attempts);
+                    tracing::error!(%gid, %branch, %op, %call, attempts, %error, "stuck: it is repeated until it succeeds");
+                }
+                state.last_error = Some(error);
+                state.next_attempt_at = Some(now().plus_ms(pause_ms));
+                None
+            }
+        }
+    }
+
+    fn finished(self, result: CallResult) -> Done {
+        let slot = self.job.slot;
+        self.board.with(|calls| calls.remove(&slot));
+        Done { slot, result: Some(result), attempts: self.state.attempts, waiting: None }
+    }
+
+    fn stopped(self) -> Done {
+        let slot = self.job.slot;
+        self.board.with(|calls| calls.remove(&slot));
+        let waiting = self.state.next_attempt_at.unwrap_or_else(now);
+        Done {
+            slot,
+            result: None,
+            attempts: self.state.attempts,
+            waiting: Some(self.state.waiting_until(slot, waiting)),
+        }
+    }
+}
+
+impl Job {
+    /// When its deadline passes; none if there is none. Deadlines are for calls that may end without an answer.
+    fn late_at(&self) -> Option<Timestamp> {
+        let deadline_ms = self.options.deadline_ms.filter(|_| self.pursuit == Pursuit::Limited)?;
+        Some(self.since.plus_ms(deadline_ms.into()))
+    }
+}
+
+/// Ends when `time` has come; never if there is none.
+async fn passes(time: Option<Timestamp>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(instant_of(time)).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// An attempt, given up when the time is over: then the participant may have acted on it.
-async fn within(left: Option<Duration>, attempt: impl Future<Output = Answer>) -> Answer {
-    match left {
-        None => attempt.await,
-        Some(left) => {
-            let answer = tokio::time::timeout(left, attempt).await;
-            answer.unwrap_or_else(|_| Answer::Lost("no answer before the deadline".into()))
-        }
+async fn within(late_at: Option<Timestamp>, attempt: impl Future<Output = Answer>) -> Answer {
+    tokio::select! {
+        biased;
+        answer = attempt => answer,
+        () = passes(late_at) => Answer::Lost("no answer before the deadline".into()),
     }
 }
 
 /// 0.0 to 1.0, spread over executions and attempts.
-fn jitter(gid: &Gid, attempt: u32) -> f64 {
+fn chance(gid: &Gid, attempt: u32) -> f64 {
     let mixed = (seed_of(gid) ^ u64::from(attempt)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     f64::from(u32::try_from(mixed >> 32).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }
@@ -229,9 +354,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn jitter_is_a_fraction_and_varies() {
+    fn chance_is_a_fraction_and_varies() {
         let gid: Gid = "g".parse().expect("valid");
-        let all: Vec<f64> = (0..100).map(|attempt| jitter(&gid, attempt)).collect();
+        let all: Vec<f64> = (0..100).map(|attempt| chance(&gid, attempt)).collect();
         assert!(all.iter().all(|j| (0.0..=1.0).contains(j)));
         assert!(all.iter().any(|j| *j < 0.3) && all.iter().any(|j| *j > 0.7));
     }

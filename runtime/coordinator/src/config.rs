@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reprise_engine::GuestLimits;
+use reprise_engine::{Completeness, GuestLimits};
 
 /// Settings of the coordinator.
 #[derive(Debug, Clone)]
@@ -21,6 +21,10 @@ pub struct CoordinatorConfig {
     pub trap_retries: u32,
     /// Attempts of one phase-two operation after which it counts as stuck and is reported.
     pub stuck_attempts: u32,
+    /// Pause between two searches for prepared transactions that nobody has ended.
+    pub xa_sweep: Duration,
+    /// Whether calls of executions admitted from now on must say how they are undone.
+    pub completeness: Completeness,
 }
 
 impl Default for CoordinatorConfig {
@@ -33,6 +37,8 @@ impl Default for CoordinatorConfig {
             input_bytes_max: 4 << 20,
             trap_retries: 3,
             stuck_attempts: 10,
+            xa_sweep: Duration::from_secs(60),
+            completeness: Completeness::default(),
         }
     }
 }

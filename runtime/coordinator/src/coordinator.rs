@@ -6,18 +6,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry as Slot;
 use futures::{FutureExt as _, StreamExt as _};
-use reprise_engine::{Digest, Execution, Gid, Timestamp, WorkflowName};
+use reprise_engine::{Digest, Execution, Gid, QueryBack, Rules, Timestamp, WorkflowName};
 use reprise_host::{Host, Program};
 use reprise_outbound::Outbound;
 use reprise_store::{Activity, Deployment, ExecutionRow, InputHash, Progress, Store, StoreError, Write, Written};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admission::{Trigger, TriggerError, Triggered};
 use crate::calls::CallBoard;
 use crate::clock::now;
+use crate::command::Command;
 use crate::config::CoordinatorConfig;
 use crate::driver::{Driver, Origin};
 use crate::events::{Event, Events};
@@ -27,6 +28,8 @@ use crate::wake::Waker;
 
 /// Rows read at one time, at start and when they are due.
 pub(crate) const TAKE_UP_MAX: u32 = 200;
+/// Commands to one execution that wait; who has more to say waits for a place.
+const COMMANDS: usize = 8;
 /// Rows taken up at one time.
 const TAKE_UP_AT_ONCE: usize = 64;
 
@@ -49,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) active: Arc<Semaphore>,
     pub(crate) instances: Arc<Semaphore>,
     pub(crate) waker: Waker,
+    pub(crate) pausing: tokio::sync::Mutex<()>,
     pub(crate) stop: CancellationToken,
     drivers: TaskTracker,
     admits: AtomicBool,
@@ -60,6 +64,18 @@ pub(crate) struct Live {
     pub(crate) input_hash: InputHash,
     pub(crate) admission: watch::Sender<Admission>,
     pub(crate) board: CallBoard,
+    pub(crate) commands: mpsc::Sender<Command>,
+}
+
+/// Why an execution of the store is taken up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TakeUp {
+    /// It was left behind, or its time has come.
+    Due,
+    /// A fixed component was deployed.
+    Fixed(Digest),
+    /// Somebody has a command for it.
+    Asked,
 }
 
 /// How the admission of an execution stands.
@@ -87,6 +103,7 @@ impl Coordinator {
         outbound: Outbound,
     ) -> Result<Self, StoreError> {
         store.ping().await?;
+        crate::participants::pause_again(&*store, &outbound).await?;
         let writer = JournalWriter::start(store.clone()).0;
         let shared = Arc::new(Shared {
             active: Arc::new(Semaphore::new(config.active_max)),
@@ -100,6 +117,7 @@ impl Coordinator {
             live: DashMap::new(),
             deployments: DashMap::new(),
             waker: Waker::new(),
+            pausing: tokio::sync::Mutex::new(()),
             stop: CancellationToken::new(),
             drivers: TaskTracker::new(),
             admits: AtomicBool::new(true),
@@ -143,7 +161,7 @@ impl Coordinator {
         let Ok(permit) = shared.active.clone().try_acquire_owned() else {
             return Err(TriggerError::Busy { most: shared.config.active_max });
         };
-        let live = Arc::new(Live::new(trigger.workflow.clone(), input_hash, Admission::Pending));
+        let (live, commands) = Live::new(trigger.workflow.clone(), input_hash, Admission::Pending);
         let other = match shared.live.entry(trigger.gid.clone()) {
             Slot::Occupied(other) => Some(other.get().clone()),
             Slot::Vacant(slot) => {
@@ -155,13 +173,28 @@ impl Coordinator {
             drop(permit);
             return self.attach(&trigger, input_hash, &other).await;
         }
-        let Trigger { gid, workflow, input, on_trap } = trigger.clone();
+        let rules = self.rules(&trigger);
+        let Trigger { gid, workflow, input, .. } = trigger.clone();
         let limits = shared.config.limits;
-        let execution = Execution::start(gid.clone(), workflow, deployment.digest, input, on_trap, limits, now());
+        let execution = Execution::start(gid.clone(), workflow, deployment.digest, input, rules, limits, now());
         let origin = Origin::Trigger { execution: Box::new(execution), program };
-        let driver = Driver::new(shared.clone(), gid, live.clone(), origin);
+        let driver = Driver::new(shared.clone(), gid, live.clone(), commands, origin);
         self.spawn(driver, permit);
         self.admitted(&trigger, input_hash, &live).await.map(|()| Triggered::Admitted).or_else(|e| e)
+    }
+
+    fn rules(&self, trigger: &Trigger) -> Rules {
+        let now = now();
+        let query_back = trigger.prepare.as_ref();
+        Rules {
+            on_trap: trigger.on_trap,
+            completeness: self.shared.config.completeness,
+            deadline: trigger.timeout_ms.map(|ms| now.plus_ms(ms)),
+            query_back: query_back.map(|prepare| QueryBack {
+                operation: prepare.query_back.clone(),
+                due: now.plus_ms(prepare.check_after_ms),
+            }),
+        }
     }
 
     /// Joins an execution that is in memory already. Compares when it is admitted, not before: what is in memory may be
@@ -201,7 +234,7 @@ impl Coordinator {
                 if row.progress.activity == Activity::Active {
                     // Nobody works on it: this trigger came between a restart and its recovery.
                     let coordinator = self.clone();
-                    self.shared.drivers.spawn(async move { coordinator.take_up(vec![row], None).await });
+                    self.shared.drivers.spawn(async move { coordinator.take_up(vec![row], TakeUp::Due).await });
                 }
                 Ok(Triggered::Known)
             }
@@ -231,21 +264,21 @@ impl Coordinator {
         self.shared.program(digest).await
     }
 
-    /// Takes up executions that the store has, for an `upgrade` if there is one. Skips those in memory. How many.
-    pub(crate) async fn take_up(&self, rows: Vec<ExecutionRow>, upgrade: Option<Digest>) -> usize {
+    /// Takes up executions that the store has, if `why` is reason enough. Skips those in memory. How many.
+    pub(crate) async fn take_up(&self, rows: Vec<ExecutionRow>, why: TakeUp) -> usize {
         // Together, so that their writes share a transaction.
-        let all = futures::stream::iter(rows).map(|row| self.take_up_one(row, upgrade));
+        let all = futures::stream::iter(rows).map(|row| self.take_up_one(row, why));
         all.buffer_unordered(TAKE_UP_AT_ONCE).filter(|taken| std::future::ready(*taken)).count().await
     }
 
-    async fn take_up_one(&self, row: ExecutionRow, upgrade: Option<Digest>) -> bool {
+    async fn take_up_one(&self, row: ExecutionRow, why: TakeUp) -> bool {
         let gid = row.execution.gid;
-        let live = Arc::new(Live::new(row.execution.workflow, row.execution.input_hash, Admission::Admitted));
+        let (live, commands) = Live::new(row.execution.workflow, row.execution.input_hash, Admission::Admitted);
         if !self.shared.entered(&gid, &live).await {
             return false;
         }
         // The row was read before the place in memory was ours: only now can nobody else change it.
-        let taken = self.take_up_reserved(&gid, &live, upgrade).await.unwrap_or_else(|error| {
+        let taken = self.take_up_reserved(&gid, &live, commands, why).await.unwrap_or_else(|error| {
             tracing::error!(%gid, %error, "the execution can't be taken up; the next start or trigger does");
             false
         });
@@ -255,13 +288,19 @@ impl Coordinator {
         taken
     }
 
-    async fn take_up_reserved(&self, gid: &Gid, live: &Arc<Live>, upgrade: Option<Digest>) -> Result<bool, StoreError> {
+    async fn take_up_reserved(
+        &self,
+        gid: &Gid,
+        live: &Arc<Live>,
+        commands: mpsc::Receiver<Command>,
+        why: TakeUp,
+    ) -> Result<bool, StoreError> {
         let shared = &self.shared;
         let Some(row) = shared.store.execution(gid).await? else { return Ok(false) };
         let is_due = match row.progress.activity {
             Activity::Active => true,
-            Activity::Parked => row.progress.wake_at.is_none_or(|due| due <= now()),
-            Activity::Quarantined => upgrade.is_some(),
+            Activity::Parked => why == TakeUp::Asked || row.progress.wake_at.is_none_or(|due| due <= now()),
+            Activity::Quarantined => why != TakeUp::Due,
             Activity::Finished => false,
         };
         if !is_due {
@@ -274,7 +313,9 @@ impl Coordinator {
         let note = row.progress.note.as_deref().and_then(Note::from_json);
         if row.progress.activity != Activity::Active {
             // A crash from here on finds it among those that somebody worked on.
-            let progress = Progress { activity: Activity::Active, wake_at: None, updated_at: now(), ..row.progress };
+            let left = note.clone().map(|note| note.under_way().to_json()).or(row.progress.note.clone());
+            let (activity, updated_at) = (Activity::Active, now());
+            let progress = Progress { activity, wake_at: None, note: left, updated_at, ..row.progress };
             let write = Write::Append { key: row.key, entries: Vec::new(), progress: Some(progress) };
             match shared.writer.write(write, Patience::Wait).await.await {
                 Ok(Ok(Written::Appended)) => {}
@@ -283,8 +324,9 @@ impl Coordinator {
                 Err(_) => return Ok(false),
             }
         }
+        let upgrade = if let TakeUp::Fixed(digest) = why { Some(digest) } else { None };
         let origin = Origin::Store { key: row.key, note, upgrade };
-        self.spawn(Driver::new(shared.clone(), gid.clone(), live.clone(), origin), permit);
+        self.spawn(Driver::new(shared.clone(), gid.clone(), live.clone(), commands, origin), permit);
         Ok(true)
     }
 
@@ -319,8 +361,14 @@ fn compare(
 }
 
 impl Live {
-    fn new(workflow: WorkflowName, input_hash: InputHash, admission: Admission) -> Self {
-        Self { workflow, input_hash, admission: watch::channel(admission).0, board: CallBoard::default() }
+    fn new(
+        workflow: WorkflowName,
+        input_hash: InputHash,
+        admission: Admission,
+    ) -> (Arc<Self>, mpsc::Receiver<Command>) {
+        let (commands, receiver) = mpsc::channel(COMMANDS);
+        let (admission, board) = (watch::channel(admission).0, CallBoard::default());
+        (Arc::new(Self { workflow, input_hash, admission, board, commands }), receiver)
     }
 }
 

@@ -8,7 +8,7 @@ use reprise_store::{Deployment, StoreError};
 use thiserror::Error;
 
 use crate::clock::now;
-use crate::coordinator::{Coordinator, TAKE_UP_MAX};
+use crate::coordinator::{Coordinator, TAKE_UP_MAX, TakeUp};
 
 /// How long a deployment waits for quarantined executions to be taken up.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
@@ -67,7 +67,7 @@ impl Coordinator {
             let Some(last) = rows.last() else { return };
             after = Some(last.key);
             tracing::info!(%workflow, executions = rows.len(), "trying quarantined executions with the new component");
-            self.take_up(rows, Some(digest)).await;
+            self.take_up(rows, TakeUp::Fixed(digest)).await;
         }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! It runs the guest as far as it can, makes what it recorded durable, then performs what that allows, and reports
 //! each result back. What is next is the engine's word ([`Step`]); the driver only performs it. The rooms: `guest`
-//! (instances, traps), `phase_two`, `park` (waiting, parking, quarantine), here the event loop they share.
+//! (instances, traps), `confirm` (messages whose sender has yet to commit), `phase_two`, `park` (waiting, parking, quarantine), here the event loop they share.
 
+mod confirm;
 mod guest;
 mod park;
 mod phase_two;
@@ -17,11 +18,13 @@ use futures::stream::FuturesUnordered;
 use reprise_engine::{Digest, Effect, Execution, Gid, Op, Phase, Send, Seq, Step, Ticket, Timestamp};
 use reprise_host::{Program, Session};
 use reprise_store::{Activity, ExecutionKey, ExecutionRow, NewExecution, Progress, Write, Written};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::calls::{self, Done, Job, Slot};
 use crate::clock::{instant_of, now};
+use crate::command::{Command, Told};
 use crate::coordinator::{Admission, Live, Shared};
 use crate::journal_writer::{Patience, Pending};
 use crate::note::{Note, WaitingCall};
@@ -57,6 +60,9 @@ enum Happened {
     Written(Option<Written>, Option<String>),
     Done(Done),
     TimerDue(Ticket),
+    Command(Command),
+    /// The deadline of the whole execution.
+    Deadline,
     Stop,
     Idle,
 }
@@ -65,6 +71,7 @@ enum Happened {
 struct Commit {
     pending: Pending,
     then: Vec<Send>,
+    answers: Vec<(oneshot::Sender<Told>, Told)>,
     entries: Seq,
     phase: Phase,
 }
@@ -82,10 +89,17 @@ pub(crate) struct Driver {
     kept: Option<guest::Placed>,
     calls: FuturesUnordered<BoxFuture<'static, Done>>,
     stops: HashMap<Slot, CancellationToken>,
+    commands: mpsc::Receiver<Command>,
+    /// Answers to commands, given when what they changed is durable.
+    answers: Vec<(oneshot::Sender<Told>, Told)>,
+    /// Why the sender of a message can't be asked.
+    unanswerable: Option<String>,
+    /// When `run` must have returned.
+    deadline: Option<Timestamp>,
     timers: BTreeSet<(Timestamp, Ticket)>,
     commits: VecDeque<Commit>,
-    /// Phase, activity and component of the row, as last written.
-    row: Option<(Phase, Activity, Digest)>,
+    /// Phase, activity and component of the row, and whether it waits for a sender, as last written.
+    row: Option<(Phase, Activity, Digest, bool)>,
     /// When that was.
     row_at: Timestamp,
     /// Whether a guest is being driven.
@@ -95,7 +109,13 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) fn new(shared: Arc<Shared>, gid: Gid, live: Arc<Live>, origin: Origin) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        gid: Gid,
+        live: Arc<Live>,
+        commands: mpsc::Receiver<Command>,
+        origin: Origin,
+    ) -> Self {
         let idle_at = Instant::now() + shared.config.idle;
         Self {
             shared,
@@ -109,6 +129,10 @@ impl Driver {
             kept: None,
             calls: FuturesUnordered::new(),
             stops: HashMap::new(),
+            commands,
+            answers: Vec::new(),
+            unanswerable: None,
+            deadline: None,
             timers: BTreeSet::new(),
             commits: VecDeque::new(),
             row: None,
@@ -161,6 +185,7 @@ impl Driver {
     async fn begin(&mut self) -> Result<(), End> {
         match self.origin.take() {
             Some(Origin::Trigger { execution, program }) => {
+                self.deadline = execution.rules().deadline;
                 self.session = Some(Session::new(*execution));
                 self.program = Some(program);
                 Ok(())
@@ -180,6 +205,7 @@ impl Driver {
     /// One step of the execution, as the engine wants it.
     async fn advance(&mut self) -> Result<(), End> {
         match self.with(|execution| execution.step()) {
+            Step::Confirm(query_back) => self.confirm(query_back).await,
             Step::Run => self.run().await,
             Step::PhaseTwo { index, registration } => self.phase_two(index, registration).await,
             Step::Close => self.close().await,
@@ -226,10 +252,13 @@ impl Driver {
             }
         }
         let activity = if done { Activity::Finished } else { Activity::Active };
-        let row = (phase, activity, self.with(|execution| execution.digest()));
-        let progress = (self.row != Some(row)).then(|| self.progress(activity, None, None));
+        let note = self.confirm_note();
+        let row = (phase, activity, self.with(|execution| execution.digest()), note.is_some());
+        let progress = (self.row != Some(row)).then(|| self.progress(activity, None, note.as_ref()));
+        let answers = std::mem::take(&mut self.answers);
         if records.is_empty() && (progress.is_none() || self.row.is_none()) {
             self.start_or_queue(sends);
+            self.answer_or_queue(answers);
             return;
         }
         self.row = Some(row);
@@ -242,7 +271,7 @@ impl Driver {
             }
         };
         let pending = self.shared.writer.write(write, patience).await;
-        self.commits.push_back(Commit { pending, then: sends, entries, phase });
+        self.commits.push_back(Commit { pending, then: sends, answers, entries, phase });
     }
 
     fn new_execution(&self) -> NewExecution {
@@ -287,22 +316,22 @@ impl Driver {
         }
     }
 
-    fn send(&mut self, send: Send) {
-        let Send { scope, ticket, branch, op, operation, options, since, again } = send;
-        self.start(Slot::Call(scope, ticket), branch, op, operation, options, since, again);
+    /// Answers commands, after every write that is on its way.
+    fn answer_or_queue(&mut self, answers: Vec<(oneshot::Sender<Told>, Told)>) {
+        match self.commits.back_mut() {
+            Some(commit) => commit.answers.extend(answers),
+            None => give(answers),
+        }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "they become the fields of a job")]
-    fn start(
-        &mut self,
-        slot: Slot,
-        branch: reprise_engine::BranchId,
-        op: Op,
-        operation: reprise_engine::Operation,
-        options: reprise_engine::BranchOptions,
-        since: Timestamp,
-        again: bool,
-    ) {
+    fn send(&mut self, send: Send) {
+        let slot = Slot::Call(send.scope, send.ticket);
+        self.start(slot, send);
+    }
+
+    /// Starts a call; `slot` says who is told its result.
+    fn start(&mut self, slot: Slot, send: Send) {
+        let Send { branch, op, operation, options, pursuit, since, again, .. } = send;
         if self.stops.contains_key(&slot) {
             // A replay asks again for what is under way.
             return;
@@ -313,7 +342,8 @@ impl Driver {
         let resume = self.resume.remove(&slot.to_string());
         let gid = self.gid.clone();
         let stuck_attempts = self.shared.config.stuck_attempts;
-        let job = Job { slot, gid, branch, op, operation, options, since, again, ended, resume, stuck_attempts };
+        let job =
+            Job { slot, gid, branch, op, operation, options, pursuit, since, again, ended, resume, stuck_attempts };
         let (shared, live) = (self.shared.clone(), self.live.clone());
         self.calls.push(Box::pin(async move { calls::perform(&shared.outbound, &live.board, job, stop).await }));
     }
@@ -327,9 +357,15 @@ impl Driver {
         }
     }
 
+    /// The deadline of the execution, as long as it can be kept to.
+    fn open_deadline(&self) -> Option<Timestamp> {
+        self.deadline.filter(|_| self.with(|execution| execution.can_fail()))
+    }
+
     /// Waits for the next thing to happen.
     async fn next(&mut self) -> Happened {
         let timer = self.timers.first().copied();
+        let deadline = self.open_deadline();
         tokio::select! {
             biased;
             written = acknowledged(&mut self.commits), if !self.commits.is_empty() => written,
@@ -339,6 +375,10 @@ impl Driver {
             {
                 Happened::TimerDue(timer.expect("checked").1)
             }
+            () = tokio::time::sleep_until(deadline.map_or_else(Instant::now, instant_of)), if deadline.is_some() => {
+                Happened::Deadline
+            }
+            Some(command) = self.commands.recv() => Happened::Command(command),
             () = self.shared.stop.cancelled() => Happened::Stop,
             () = tokio::time::sleep_until(self.idle_at) => Happened::Idle,
         }
@@ -365,6 +405,10 @@ impl Driver {
                         self.with(|e| e.phase_two_done(index, done.attempts));
                         Ok(false)
                     }
+                    Slot::QueryBack => {
+                        self.queried(&result);
+                        Ok(false)
+                    }
                 }
             }
             Happened::TimerDue(ticket) => {
@@ -373,7 +417,11 @@ impl Driver {
                 self.session().wake();
                 Ok(news)
             }
-            Happened::Stop | Happened::Idle => Ok(false),
+            Happened::Command(command) => {
+                self.command(command);
+                Ok(false)
+            }
+            Happened::Deadline | Happened::Stop | Happened::Idle => Ok(false),
         }
     }
 
@@ -403,6 +451,7 @@ impl Driver {
         if commit.phase.is_closed() {
             self.shared.events.closed(&self.gid, || self.status());
         }
+        give(commit.answers);
         if !self.shared.stop.is_cancelled() {
             commit.then.into_iter().for_each(|send| self.send(send));
         }
@@ -421,6 +470,13 @@ impl Driver {
                 self.react(written)?;
             }
         }
+    }
+}
+
+fn give(answers: Vec<(oneshot::Sender<Told>, Told)>) {
+    for (reply, told) in answers {
+        // Who asked may have gone.
+        let _ = reply.send(told);
     }
 }
 

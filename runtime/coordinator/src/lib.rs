@@ -7,6 +7,7 @@
 mod admission;
 mod calls;
 mod clock;
+mod command;
 mod config;
 mod coordinator;
 mod crash;
@@ -15,15 +16,18 @@ mod driver;
 mod events;
 mod journal_writer;
 mod note;
+mod participants;
 mod status;
 mod wake;
 
-pub use admission::{Trigger, TriggerError, Triggered};
+pub use admission::{Prepare, Trigger, TriggerError, Triggered};
 pub use calls::CallState;
 pub use clock::now;
+pub use command::{CommandError, MessageVerdict};
 pub use config::CoordinatorConfig;
 pub use coordinator::Coordinator;
 pub use deploy::{DeployError, Deployed};
 pub use events::Event;
 pub use note::Note;
+pub use participants::{Breaker, ParticipantError, ParticipantStatus};
 pub use status::{Status, StatusError};

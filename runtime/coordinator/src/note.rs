@@ -12,6 +12,13 @@ pub enum Note {
         /// Which.
         calls: Vec<WaitingCall>,
     },
+    /// A message that was prepared: its sender has not said yet that its local transaction is committed.
+    Prepared {
+        /// Who is asked.
+        query_back: String,
+        /// When, if the sender does not say so by itself.
+        due: Timestamp,
+    },
     /// Why it is quarantined.
     Quarantined {
         /// `diverged`, `trap`, `limit`, `misuse`, `fuel`, `memory`, `journal`, `component`.
@@ -35,11 +42,26 @@ pub struct WaitingCall {
     pub unknown: u32,
     /// When the next one is due.
     pub next_at: Timestamp,
+    /// What it waits for at its participant.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub waiting_for: Option<String>,
     /// What the last one ended in.
     pub error: String,
 }
 
 impl Note {
+    /// The note on the row of an execution that goes on: from here on its calls may be sent. Should the process die,
+    /// none of them may count as never sent.
+    pub(crate) fn under_way(self) -> Self {
+        match self {
+            Self::Waiting { mut calls } => {
+                calls.iter_mut().for_each(|call| call.made = call.made.max(1));
+                Self::Waiting { calls }
+            }
+            other @ (Self::Prepared { .. } | Self::Quarantined { .. }) => other,
+        }
+    }
+
     /// As stored.
     pub(crate) fn to_json(&self) -> String {
         serde_json::to_string(self).expect("a note is plain data")
@@ -49,5 +71,25 @@ impl Note {
     #[must_use]
     pub fn from_json(json: &str) -> Option<Self> {
         serde_json::from_str(json).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_sent_does_not_count_as_never_sent() {
+        let call = |made| WaitingCall {
+            slot: format!("call {made}"),
+            made,
+            unknown: made,
+            next_at: Timestamp(7),
+            waiting_for: Some("breaker".into()),
+            error: String::new(),
+        };
+        let note = Note::Waiting { calls: vec![call(0), call(1), call(3)] };
+        let Note::Waiting { calls } = note.under_way() else { panic!("the same kind") };
+        assert_eq!(calls.iter().map(|call| call.made).collect::<Vec<_>>(), [1, 1, 3]);
     }
 }

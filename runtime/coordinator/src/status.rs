@@ -49,7 +49,8 @@ impl Status {
     pub(crate) fn of(row: ExecutionRow, calls: Vec<CallState>) -> Self {
         let ExecutionRow { key, execution, progress } = row;
         // While somebody works on it, the row keeps what the activation before it has left.
-        let note = progress.note.as_deref().filter(|_| progress.activity != Activity::Active);
+        let note = progress.note.as_deref().and_then(Note::from_json);
+        let holds = |note: &Note| progress.activity != Activity::Active || matches!(note, Note::Prepared { .. });
         Self {
             key,
             gid: execution.gid,
@@ -60,7 +61,7 @@ impl Status {
             created_at: execution.created_at,
             updated_at: progress.updated_at,
             wake_at: progress.wake_at,
-            note: note.and_then(Note::from_json),
+            note: note.filter(holds),
             result: progress.result.as_deref().and_then(RunResult::from_bytes),
             calls,
         }

@@ -8,7 +8,7 @@ use reprise_engine::Timestamp;
 use tokio::sync::Notify;
 
 use crate::clock::{instant_of, now};
-use crate::coordinator::{Coordinator, TAKE_UP_MAX};
+use crate::coordinator::{Coordinator, TAKE_UP_MAX, TakeUp};
 
 /// Pause before a failed read of the store is repeated.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
@@ -61,7 +61,7 @@ pub(crate) async fn take_up_left_behind(coordinator: Coordinator) {
         let Some(last) = rows.last() else { return };
         after = Some(last.key);
         tracing::info!(executions = rows.len(), "going on with unfinished executions");
-        coordinator.take_up(rows, None).await;
+        coordinator.take_up(rows, TakeUp::Due).await;
         if shared.stop.is_cancelled() {
             return;
         }
@@ -102,7 +102,7 @@ pub(crate) async fn wake_when_due(coordinator: Coordinator) {
             Ok(rows) => {
                 // From here on whoever parks is news, however late its time.
                 shared.waker.reset();
-                if coordinator.take_up(rows, None).await == 0 {
+                if coordinator.take_up(rows, TakeUp::Due).await == 0 {
                     // They are in memory still, on their way out (who leaves tells us), or can't be read.
                     tokio::select! {
                         () = shared.stop.cancelled() => return,
@@ -113,7 +113,10 @@ pub(crate) async fn wake_when_due(coordinator: Coordinator) {
             }
             Err(error) => {
                 tracing::error!(%error, "due executions can't be read; trying again");
-                tokio::time::sleep(STORE_PAUSE).await;
+                tokio::select! {
+                    () = shared.stop.cancelled() => return,
+                    () = tokio::time::sleep(STORE_PAUSE) => {}
+                }
             }
         }
     }

@@ -6,6 +6,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::ids::{BranchId, Digest, Gid, Seq, Ticket, Timestamp, WorkflowName};
 use crate::operation::{Op, Operation};
+use crate::outcome::Headers;
+use crate::rules::{OnTrap, Rules};
 
 /// Version of the stored form written today. Older ones stay readable for ever.
 const VERSION: u8 = 1;
@@ -96,17 +98,34 @@ pub enum Entry {
         /// The component from here on.
         digest: Digest,
     },
+    /// The execution was admitted, with the rules it lives by. `Started` is what earlier versions wrote.
+    Admitted {
+        /// Its gid.
+        gid: Gid,
+        /// The workflow it runs.
+        workflow: WorkflowName,
+        /// The component it runs.
+        digest: Digest,
+        /// The input bytes.
+        input: Vec<u8>,
+        /// What was agreed when it was triggered.
+        rules: Rules,
+    },
+    /// A prepared message may go on: the sender's local transaction is committed.
+    Submitted {
+        /// Who says so.
+        by: SubmittedBy,
+    },
 }
 
-/// What a trap of the guest leads to after some retries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// Who says that a local transaction is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum OnTrap {
-    /// Keep the execution until a fixed component is deployed.
-    #[default]
-    Quarantine,
-    /// Roll back.
-    Rollback,
+pub enum SubmittedBy {
+    /// The sender.
+    Sender,
+    /// The answer to the query-back.
+    QueryBack,
 }
 
 /// Something to do in phase two or when all is done.
@@ -186,6 +205,17 @@ pub enum CallResult {
     Canceled,
     /// It can't be performed as it stands.
     Invalid(String),
+    /// A whole answer, where the guest asked for it.
+    Response {
+        /// HTTP status or gRPC code.
+        status: u16,
+        /// In order, names in lower case.
+        headers: Headers,
+        /// Response body.
+        body: Vec<u8>,
+        /// Whether it means that the participant refused.
+        refused: bool,
+    },
 }
 
 impl CallResult {
@@ -193,17 +223,27 @@ impl CallResult {
     #[must_use]
     pub const fn did_nothing(&self) -> bool {
         match self {
-            Self::Failure { .. } | Self::Invalid(_) => true,
-            Self::Success { .. } | Self::Exhausted { .. } | Self::Deadline { .. } | Self::Canceled => false,
+            Self::Failure { .. } | Self::Invalid(_) | Self::Response { refused: true, .. } => true,
+            Self::Success { .. }
+            | Self::Response { refused: false, .. }
+            | Self::Exhausted { .. }
+            | Self::Deadline { .. }
+            | Self::Canceled => false,
         }
+    }
+
+    /// Whether the participant did what it was asked.
+    #[must_use]
+    pub const fn is_success(&self) -> bool {
+        matches!(self, Self::Success { .. } | Self::Response { refused: false, .. })
     }
 
     /// `success`, `failure`, `exhausted`, `deadline`, `canceled`, `invalid`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Success { .. } => "success",
-            Self::Failure { .. } => "failure",
+            Self::Success { .. } | Self::Response { refused: false, .. } => "success",
+            Self::Failure { .. } | Self::Response { refused: true, .. } => "failure",
             Self::Exhausted { .. } => "exhausted",
             Self::Deadline { .. } => "deadline",
             Self::Canceled => "canceled",
@@ -315,6 +355,8 @@ impl Entry {
             Self::Closed => 7,
             Self::FinishDone { .. } => 8,
             Self::Upgraded { .. } => 9,
+            Self::Admitted { .. } => 10,
+            Self::Submitted { .. } => 11,
         }
     }
 
@@ -322,7 +364,8 @@ impl Entry {
     #[must_use]
     pub const fn kind_name(&self) -> &'static str {
         match self {
-            Self::Started { .. } => "started",
+            Self::Started { .. } | Self::Admitted { .. } => "started",
+            Self::Submitted { .. } => "submitted",
             Self::Intended { .. } => "op-intended",
             Self::Completed { .. } => "op-completed",
             Self::TimerFired { .. } => "timer-fired",
@@ -342,9 +385,9 @@ impl Entry {
             Self::Intended { scope, ticket, branch, operation, options, registered } => {
                 let within = scope.map(|index| format!(" in handler {index}")).unwrap_or_default();
                 let body = match operation {
-                    Operation::Http { body, .. } => body.as_slice(),
+                    Operation::Http { body, .. } | Operation::Request { body, .. } => body.as_slice(),
                     Operation::Grpc { message, .. } => message.as_slice(),
-                    Operation::Sql(_) | Operation::Xa(_) => &[],
+                    Operation::Sql(_) | Operation::Xa(_) | Operation::XaFinish { .. } => &[],
                 };
                 let body = String::from_utf8_lossy(&body[..body.len().min(120)]).into_owned();
                 let registered = registered.iter().map(describe_registration).collect::<Vec<_>>().join(", ");
@@ -361,6 +404,8 @@ impl Entry {
             }
             Self::TimerFired { ticket, length_ms, .. } => format!("timer {ticket} of {length_ms} ms"),
             Self::Started { .. }
+            | Self::Admitted { .. }
+            | Self::Submitted { .. }
             | Self::Completed { .. }
             | Self::PhaseTwoDone { .. }
             | Self::Closed

@@ -1,10 +1,12 @@
 //! One execution: what the host reports to it, and what must be done next.
 //!
-//! The rooms: `fold` makes one from its journal, `guest` has what the guest asks of it, `effect` what it wants done.
+//! The rooms: `fold` makes one from its journal, `guest` has what the guest asks of it and `submit` the calls among
+//! that, `effect` has what it wants done.
 
 mod effect;
 mod fold;
 mod guest;
+mod submit;
 
 pub use effect::{Effect, Send, Step};
 pub use fold::HistoryError;
@@ -16,12 +18,14 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 use thiserror::Error;
 
-use crate::entry::{CallResult, Entry, EntryRecord, OnTrap, Registration, RunResult};
+use crate::entry::{CallResult, Entry, EntryRecord, Registration, RunResult, SubmittedBy, Undo};
 use crate::ids::{BranchId, Digest, Gid, Seq, Ticket, Timestamp, WorkflowName};
 use crate::operation::{Op, Operation};
-use crate::options::BranchOptions;
+use crate::options::{BranchOptions, CallEffect};
 use crate::phase::{Phase, PhaseEvent};
 use crate::replay::{Divergence, Recorded, ScopeLog, TicketResult, seed_of};
+use crate::retry::Pursuit;
+use crate::rules::{QueryBack, Rules};
 
 /// Which guest invocation something belongs to: `run` (none) or the handler of a registration.
 pub type Scope = Option<u32>;
@@ -72,9 +76,18 @@ struct InFlight {
     branch: BranchId,
     operation: Operation,
     options: String,
+    pursuit: Pursuit,
     since: Timestamp,
     /// Intended by an earlier process or activation: it may have been sent already.
     again: bool,
+}
+
+impl InFlight {
+    fn is_pivot(&self) -> bool {
+        // Most options don't name it: look before parsing.
+        self.options.contains("pivot")
+            && BranchOptions::from_recorded(&self.options).is_ok_and(|o| o.effect == Some(CallEffect::Pivot))
+    }
 }
 
 /// One execution.
@@ -84,14 +97,22 @@ pub struct Execution {
     workflow: WorkflowName,
     digest: Digest,
     input: Vec<u8>,
-    on_trap: OnTrap,
+    rules: Rules,
     started_at: Timestamp,
+    /// When `run` begins: the time its guest sees first.
+    runs_at: Timestamp,
     phase: Phase,
+    /// Whether the sender's local transaction is known to be committed; messages only.
+    submitted: bool,
+    /// Whether a pivot has succeeded: no failure from here on.
+    pivoted: bool,
     result: Option<RunResult>,
     registrations: Vec<Registration>,
     done: BTreeSet<u32>,
     /// Branches whose action certainly did nothing.
     refused: BTreeSet<BranchId>,
+    /// Branches whose XA action is known to be prepared.
+    prepared: BTreeSet<BranchId>,
     branch_of: HashMap<(Scope, Ticket), BranchId>,
     in_flight: BTreeMap<(Scope, Ticket), InFlight>,
     scopes: HashMap<Scope, ScopeLog>,
@@ -118,13 +139,18 @@ impl Execution {
         workflow: WorkflowName,
         digest: Digest,
         input: Vec<u8>,
-        on_trap: OnTrap,
+        rules: Rules,
         limits: GuestLimits,
         now: Timestamp,
     ) -> Self {
-        let entry =
-            Entry::Started { gid: gid.clone(), workflow: workflow.clone(), digest, input: input.clone(), on_trap };
-        let mut execution = Self::empty(gid, workflow, digest, input, on_trap, limits, now);
+        let entry = Entry::Admitted {
+            gid: gid.clone(),
+            workflow: workflow.clone(),
+            digest,
+            input: input.clone(),
+            rules: rules.clone(),
+        };
+        let mut execution = Self::empty(gid, workflow, digest, input, rules, limits, now);
         execution.record(&entry);
         execution
     }
@@ -134,7 +160,7 @@ impl Execution {
         workflow: WorkflowName,
         digest: Digest,
         input: Vec<u8>,
-        on_trap: OnTrap,
+        rules: Rules,
         limits: GuestLimits,
         now: Timestamp,
     ) -> Self {
@@ -143,13 +169,17 @@ impl Execution {
             workflow,
             digest,
             input,
-            on_trap,
+            rules,
             started_at: now,
+            runs_at: now,
             phase: Phase::Running,
+            submitted: false,
+            pivoted: false,
             result: None,
             registrations: Vec::new(),
             done: BTreeSet::new(),
             refused: BTreeSet::new(),
+            prepared: BTreeSet::new(),
             branch_of: HashMap::new(),
             in_flight: BTreeMap::new(),
             scopes: HashMap::new(),
@@ -172,14 +202,16 @@ impl Execution {
     }
 
     /// A refusal is certain only if it answered the one and only attempt: an earlier one that was lost may have acted.
+    /// Without any attempt nothing was sent: nothing can have happened.
     fn note_result(&mut self, scope: Scope, ticket: Ticket, result: &CallResult, attempts: u32) {
-        self.in_flight.remove(&(scope, ticket));
-        if scope.is_none()
-            && attempts == 1
-            && result.did_nothing()
-            && let Some(branch) = self.branch_of.get(&(scope, ticket))
-        {
-            self.refused.insert(*branch);
+        let Some(intent) = self.in_flight.remove(&(scope, ticket)).filter(|_| scope.is_none()) else { return };
+        if result.is_success() {
+            self.pivoted |= intent.is_pivot();
+            if matches!(intent.operation, Operation::Xa(_)) {
+                self.prepared.insert(intent.branch);
+            }
+        } else if attempts == 0 || (attempts == 1 && result.did_nothing()) {
+            self.refused.insert(intent.branch);
         }
     }
 
@@ -244,9 +276,47 @@ impl Execution {
         }
     }
 
-    /// Decides for the guest: a rule (`on-trap: rollback`) or an operator rolls back. False if it is decided already.
+    /// Whether it may still be rolled back: nothing is decided, no pivot has succeeded and none is in doubt.
+    #[must_use]
+    pub fn can_fail(&self) -> bool {
+        self.phase == Phase::Running && !self.pivoted && !self.in_flight.values().any(InFlight::is_pivot)
+    }
+
+    /// Whom to ask, of a message whose sender has not spoken yet.
+    #[must_use]
+    pub fn unconfirmed(&self) -> Option<QueryBack> {
+        let waits = self.phase == Phase::Running && !self.submitted;
+        self.rules.query_back.as_ref().filter(|_| waits).cloned()
+    }
+
+    /// The sender's local transaction can't be undone: it is the pivot of the message.
+    fn note_submitted(&mut self, at: Timestamp) {
+        self.submitted = true;
+        self.pivoted = true;
+        self.runs_at = at;
+    }
+
+    /// Whether a prepared message was allowed to run.
+    #[must_use]
+    pub const fn was_submitted(&self) -> bool {
+        self.submitted
+    }
+
+    /// Reports that the sender of this message has committed its local transaction. False if that is known already,
+    /// or all is decided.
+    pub fn submit_message(&mut self, by: SubmittedBy) -> bool {
+        let waits = self.unconfirmed().is_some();
+        if waits {
+            let (_, at) = self.record(&Entry::Submitted { by });
+            self.note_submitted(at);
+        }
+        waits
+    }
+
+    /// Decides for the guest: a rule (`on-trap: rollback`, a deadline), the sender of a message or an operator rolls
+    /// back. False if [`Self::can_fail`] says no.
     pub fn fail_run(&mut self, message: String) -> bool {
-        if self.phase != Phase::Running {
+        if !self.can_fail() {
             return false;
         }
         let registered = self.guest.as_mut().map(guest::GuestRun::take_unrecorded).unwrap_or_default();
@@ -307,7 +377,7 @@ impl Execution {
             .next_registration()
             .map(|index| (u32::try_from(index).expect("journals are limited"), self.registrations[index].clone()));
         match (self.phase, next) {
-            (Phase::Running, _) => Step::Run,
+            (Phase::Running, _) => self.unconfirmed().map_or(Step::Run, Step::Confirm),
             (Phase::Committing | Phase::RollingBack, Some((index, registration))) => {
                 Step::PhaseTwo { index, registration }
             }
@@ -325,15 +395,23 @@ impl Execution {
 
     /// The last registration that the phase needs and that is not done; they are performed in reverse order.
     fn next_registration(&self) -> Option<usize> {
-        let op = match self.phase {
-            Phase::Running => return None,
-            Phase::Committing => Op::Commit,
-            Phase::RollingBack => Op::Rollback,
-            Phase::Succeeded | Phase::Failed => Op::Finish,
-        };
-        self.registrations[..self.cursor]
-            .iter()
-            .rposition(|r| r.op == op && !(op == Op::Rollback && self.skips_rollback(r)))
+        self.registrations[..self.cursor].iter().rposition(|registration| self.is_needed(registration))
+    }
+
+    fn is_needed(&self, registration: &Registration) -> bool {
+        let Registration { op, branch, undo } = registration;
+        let is_xa = matches!(undo, Undo::Operation { operation: Operation::XaFinish { .. }, .. });
+        match self.phase {
+            Phase::Running => false,
+            // What did not get as far as prepared has nothing to commit, whatever the guest made of it.
+            Phase::Committing if is_xa => {
+                let end = if self.prepared.contains(branch) { Op::Commit } else { Op::Rollback };
+                *op == end && !self.refused.contains(branch)
+            }
+            Phase::Committing => *op == Op::Commit,
+            Phase::RollingBack => *op == Op::Rollback && !self.skips_rollback(registration),
+            Phase::Succeeded | Phase::Failed => *op == Op::Finish,
+        }
     }
 
     /// A refused action did nothing, so there is nothing to undo, unless the branch asks for it.
@@ -354,8 +432,12 @@ impl Execution {
         };
         let seed = seed_of(&self.gid) ^ scope.map_or(0, |index| u64::from(index) + 1);
         let random = Xoshiro256PlusPlus::seed_from_u64(seed);
-        let begins_at = if scope.is_some() { self.stepped_at } else { self.started_at };
-        self.guest = Some(guest::GuestRun::new(scope, base, log, begins_at, random));
+        let begins_at = if scope.is_some() { self.stepped_at } else { self.runs_at };
+        let mut guest = guest::GuestRun::new(scope, base, log, begins_at, random);
+        if self.submitted {
+            guest.pivot = guest::Pivot::Passed;
+        }
+        self.guest = Some(guest);
     }
 
     /// Ends with the active guest.
@@ -389,7 +471,6 @@ impl Execution {
     /// Whether something still to do needs the instance that ran `run`.
     #[must_use]
     pub fn has_closures(&self) -> bool {
-        use crate::entry::Undo;
         self.registrations.iter().any(|r| matches!(&r.undo, Undo::Handler { name, .. } if name.starts_with('#')))
     }
 
@@ -414,7 +495,13 @@ impl Execution {
     #[must_use]
     pub fn unanswered(&self, scope: Scope) -> Vec<Send> {
         let all = self.in_flight.iter().filter(|((asked_by, _), _)| *asked_by == scope);
-        all.map(|((scope, ticket), intent)| self.send_of(*scope, *ticket, intent)).collect()
+        all.map(|((scope, ticket), intent)| {
+            let send = self.send_of(*scope, *ticket, intent);
+            // Nobody takes these results any more: what follows a pivot must succeed all the same.
+            let pursuit = if self.pivoted { Pursuit::UntilDone } else { send.pursuit };
+            Send { pursuit, ..send }
+        })
+        .collect()
     }
 
     /// Which guest invocation is active: `None` if none is.
@@ -440,6 +527,7 @@ impl Execution {
             op,
             operation: intent.operation.clone(),
             options: BranchOptions::from_recorded(&intent.options).unwrap_or_default(),
+            pursuit: intent.pursuit,
             since: intent.since,
             again: intent.again,
         }
@@ -469,10 +557,16 @@ impl Execution {
         &self.input
     }
 
-    /// What a trap leads to.
+    /// What one guest may take.
     #[must_use]
-    pub const fn on_trap(&self) -> OnTrap {
-        self.on_trap
+    pub const fn limits(&self) -> &GuestLimits {
+        &self.limits
+    }
+
+    /// The rules it lives by.
+    #[must_use]
+    pub const fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// When it was admitted.

@@ -29,6 +29,31 @@ pub enum Operation {
     Sql(SqlOperation),
     /// The same statements as an XA branch.
     Xa(SqlOperation),
+    /// Phase two of an XA branch: the op it is performed as says whether to commit or to roll back.
+    XaFinish {
+        /// Name of the database in the configuration.
+        database: String,
+    },
+    /// A request that the guest's own HTTP client made (`wasi:http`): sent as it is, and answered as it was.
+    Request {
+        /// Method, as the guest wrote it.
+        method: String,
+        /// The whole URL.
+        url: String,
+        /// In order, names in lower case.
+        headers: Vec<(String, Vec<u8>)>,
+        /// Request body.
+        body: Vec<u8>,
+    },
+}
+
+/// By which rules an answer is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Convention {
+    /// DTM's protocol: 409 refuses, 425 is ongoing, whatever else is no success is tried again.
+    Transaction,
+    /// Ordinary HTTP: only what may pass by itself (408, 429, 5xx) is tried again, all else is an answer.
+    Plain,
 }
 
 impl Operation {
@@ -39,6 +64,35 @@ impl Operation {
             Self::Http { target, body, .. } => target.len() + body.len(),
             Self::Grpc { target, method, message } => target.len() + method.len() + message.len(),
             Self::Sql(sql) | Self::Xa(sql) => sql.statements.iter().map(Statement::payload_bytes).sum(),
+            Self::XaFinish { database } => database.len(),
+            Self::Request { method, url, headers, body } => {
+                let headers: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+                method.len() + url.len() + headers + body.len()
+            }
+        }
+    }
+
+    /// By which rules its answers are read.
+    #[must_use]
+    pub const fn convention(&self) -> Convention {
+        match self {
+            Self::Request { .. } => Convention::Plain,
+            Self::Http { .. } | Self::Grpc { .. } | Self::Sql(_) | Self::Xa(_) | Self::XaFinish { .. } => {
+                Convention::Transaction
+            }
+        }
+    }
+
+    /// Whether nothing has to be undone by its kind alone: safe HTTP methods change nothing, and the runtime finishes
+    /// XA branches by itself.
+    #[must_use]
+    pub fn needs_no_undo(&self) -> bool {
+        match self {
+            Self::Http { method, .. } | Self::Request { method, .. } => {
+                ["GET", "HEAD", "OPTIONS", "TRACE"].iter().any(|safe| method.eq_ignore_ascii_case(safe))
+            }
+            Self::Grpc { .. } | Self::Sql(_) => false,
+            Self::Xa(_) | Self::XaFinish { .. } => true,
         }
     }
 }
@@ -50,6 +104,9 @@ impl fmt::Display for Operation {
             Self::Grpc { target, method, .. } => write!(f, "gRPC {target}/{}", method.trim_start_matches('/')),
             Self::Sql(sql) => write!(f, "SQL {} ({} statements)", sql.database, sql.statements.len()),
             Self::Xa(sql) => write!(f, "XA {} ({} statements)", sql.database, sql.statements.len()),
+            Self::XaFinish { database } => write!(f, "XA {database}"),
+            // Its query may hold what is nobody's business.
+            Self::Request { method, url, .. } => write!(f, "{method} {}", url.split(['?', '#']).next().unwrap_or(url)),
         }
     }
 }
@@ -120,10 +177,12 @@ pub enum Op {
     Rollback,
     /// The notification when all is done.
     Finish,
+    /// The question whether a local transaction was committed (two-phase messages).
+    Msg,
 }
 
 impl Op {
-    /// The name on the wire: `action`, `commit`, `rollback`, `finish`.
+    /// The name on the wire: `action`, `commit`, `rollback`, `finish`, `msg`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -131,6 +190,7 @@ impl Op {
             Self::Commit => "commit",
             Self::Rollback => "rollback",
             Self::Finish => "finish",
+            Self::Msg => "msg",
         }
     }
 }

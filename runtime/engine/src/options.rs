@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, is_grpc_name};
 
 /// How attempts that ended unknown are repeated. Unset fields take the runtime's defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -23,6 +23,60 @@ pub struct RetryPolicy {
     /// Attempts in all; none means without limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
+    /// Share of a pause that chance may take off, 0.0 to 1.0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<f32>,
+}
+
+/// What a call does to the world, where its undo does not say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallEffect {
+    /// Nothing: there is nothing to undo.
+    ReadOnly,
+    /// Something that can't be undone. When it has succeeded, the transaction can't fail any more: what follows is
+    /// repeated until it succeeds.
+    Pivot,
+}
+
+/// How much of an answer is recorded for the guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnswerForm {
+    /// The body.
+    Body,
+    /// Status and headers too.
+    Full,
+}
+
+/// One look at an answer: a header or a place in a JSON body, and what it means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerMatch {
+    /// Name of a header (gRPC: metadata); names are compared without case.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub header: Option<String>,
+    /// A JSON pointer (RFC 6901) into the body, `/error/code`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub body: Option<String>,
+    /// The value that must be there; any value if there is none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub equals: Option<serde_json::Value>,
+    /// What it means.
+    pub outcome: Outcome,
+}
+
+impl AnswerMatch {
+    fn check(&self) -> Result<(), InvalidOptions> {
+        let wrong = |text: &str| Err(InvalidOptions(format!("outcome_map.matches: {text}")));
+        match (&self.header, &self.body) {
+            (Some(_), None) => Ok(()),
+            (None, Some(pointer)) if pointer.is_empty() || pointer.starts_with('/') => Ok(()),
+            (None, Some(_)) => wrong("`body` is a JSON pointer; start it with `/`, as in \"/error/code\""),
+            (Some(_), Some(_)) => wrong("`header` and `body` exclude each other; write two matches"),
+            (None, None) => wrong("name a `header` or a place in the `body`"),
+        }
+    }
 }
 
 /// What answers of a service with other conventions mean.
@@ -35,6 +89,9 @@ pub struct OutcomeMap {
     /// `"NOT_FOUND"` and so on to an outcome.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub grpc: BTreeMap<String, Outcome>,
+    /// Looks at headers and bodies, before all else; the first that fits decides.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub matches: Vec<AnswerMatch>,
     /// Whether a body `{"dtm_result": "FAILURE"}` counts; on unless set to false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dtm_result: Option<bool>,
@@ -68,6 +125,12 @@ pub struct BranchOptions {
     /// Whether a branch whose action was refused is rolled back too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compensate_failed: Option<bool>,
+    /// What the call does, where nothing is registered that undoes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effect: Option<CallEffect>,
+    /// How much of the answer is recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<AnswerForm>,
 }
 
 impl RetryPolicy {
@@ -98,6 +161,12 @@ impl BranchOptions {
         let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json).map_err(wrong)?;
         let new: Self = serde_json::from_value(object.into()).map_err(wrong)?;
         new.check()?;
+        self.lay_over(new);
+        Ok(())
+    }
+
+    /// Lays other options over these; what they don't name stays.
+    pub fn lay_over(&mut self, new: Self) {
         let Self {
             timeout_ms,
             deadline_ms,
@@ -107,6 +176,8 @@ impl BranchOptions {
             outcome_map,
             idempotency_key,
             compensate_failed,
+            effect,
+            answer,
         } = new;
         self.timeout_ms = timeout_ms.or(self.timeout_ms);
         self.deadline_ms = deadline_ms.or(self.deadline_ms);
@@ -115,15 +186,26 @@ impl BranchOptions {
             factor: retry.factor.or(self.retry.factor),
             max_ms: retry.max_ms.or(self.retry.max_ms),
             attempts: retry.attempts.or(self.retry.attempts),
+            jitter: retry.jitter.or(self.retry.jitter),
         };
         self.ongoing_ms = ongoing_ms.or(self.ongoing_ms);
         self.headers.extend(headers);
         self.outcome_map.http.extend(outcome_map.http);
         self.outcome_map.grpc.extend(outcome_map.grpc);
+        if !outcome_map.matches.is_empty() {
+            self.outcome_map.matches = outcome_map.matches;
+        }
         self.outcome_map.dtm_result = outcome_map.dtm_result.or(self.outcome_map.dtm_result);
         self.idempotency_key = idempotency_key.or(self.idempotency_key.take());
         self.compensate_failed = compensate_failed.or(self.compensate_failed);
-        Ok(())
+        self.effect = effect.or(self.effect);
+        self.answer = answer.or(self.answer);
+    }
+
+    /// Whether headers of the answer are needed: to judge it or for the guest.
+    #[must_use]
+    pub fn reads_headers(&self) -> bool {
+        self.answer == Some(AnswerForm::Full) || self.outcome_map.matches.iter().any(|look| look.header.is_some())
     }
 
     /// The options as they are recorded: JSON, empty if nothing is set.
@@ -146,7 +228,11 @@ impl BranchOptions {
         serde_json::from_str(text).map_err(|e| InvalidOptions(e.to_string()))
     }
 
-    fn check(&self) -> Result<(), InvalidOptions> {
+    /// Checks ranges; [`Self::merge_json`] does it by itself.
+    ///
+    /// # Errors
+    /// [`InvalidOptions`] names what is out of range.
+    pub fn check(&self) -> Result<(), InvalidOptions> {
         let err = |text: String| Err(InvalidOptions(text));
         if self.retry.attempts == Some(0) {
             return err("retry.attempts is 0; use 1 or more".into());
@@ -157,12 +243,20 @@ impl BranchOptions {
         if self.timeout_ms == Some(0) || self.deadline_ms == Some(0) {
             return err("timeout_ms and deadline_ms are 1 or more".into());
         }
+        if self.retry.jitter.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+            return err("retry.jitter is out of range; use 0 to 1".into());
+        }
         for range in self.outcome_map.http.keys() {
             if status_range(range).is_none() {
                 return err(format!("outcome_map.http: {range:?} is no status; use \"404\" or \"500-599\""));
             }
         }
-        Ok(())
+        for name in self.outcome_map.grpc.keys() {
+            if !is_grpc_name(name) {
+                return err(format!("outcome_map.grpc: {name:?} is no status code; use a name like \"NOT_FOUND\""));
+            }
+        }
+        self.outcome_map.matches.iter().try_for_each(AnswerMatch::check)
     }
 }
 
@@ -197,6 +291,11 @@ mod tests {
             (r#"{"retry": {"factor": 0.5}}"#, "retry.factor"),
             (r#"{"outcome_map": {"http": {"4xx": "failure"}}}"#, "4xx"),
             (r#"{"outcome_map": {"http": {"404": "maybe"}}}"#, "maybe"),
+            (r#"{"outcome_map": {"grpc": {"GONE": "failure"}}}"#, "GONE"),
+            (r#"{"outcome_map": {"matches": [{"outcome": "failure"}]}}"#, "name a `header`"),
+            (r#"{"outcome_map": {"matches": [{"body": "code", "outcome": "failure"}]}}"#, "start it with `/`"),
+            (r#"{"retry": {"jitter": 2}}"#, "retry.jitter"),
+            (r#"{"effect": "none"}"#, "pivot"),
         ] {
             let error = BranchOptions::default().merge_json(json).expect_err(json).to_string();
             assert!(error.contains(want), "{json}: {error}");

@@ -1,9 +1,10 @@
 //! Whether to try again, and when.
 
 use crate::entry::CallResult;
-use crate::options::BranchOptions;
+use crate::ids::Timestamp;
+use crate::operation::Convention;
+use crate::options::{AnswerForm, BranchOptions};
 use crate::outcome::{Answer, Outcome};
-use crate::{Op, Timestamp};
 
 /// Pause after the first unknown attempt where no policy says otherwise, milliseconds.
 const INITIAL_MS: u32 = 500;
@@ -13,6 +14,8 @@ const FACTOR: f32 = 2.0;
 const MAX_MS: u32 = 60_000;
 /// Shortest pause, whatever a policy says: nothing is repeated without one.
 const PAUSE_MIN_MS: u64 = 10;
+/// Share of a pause that chance takes off.
+const JITTER: f32 = 0.25;
 /// Pause after an "ongoing" answer, milliseconds.
 const ONGOING_MS: u32 = 1_000;
 
@@ -39,39 +42,48 @@ pub enum Verdict {
     },
 }
 
-/// Decides what follows an attempt of `op` that was answered with `answer`.
+/// How long a call is pursued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pursuit {
+    /// Within the limits and the deadline of its options; every end is an answer.
+    Limited,
+    /// Until it is known what the participant did: a pivot must not be left in doubt.
+    UntilKnown,
+    /// Until it succeeds: phase two, and everything after a pivot.
+    UntilDone,
+}
+
+/// Decides what follows an attempt that was answered with `answer`.
 ///
-/// `jitter`: 0.0 to 1.0, takes up to a quarter off the pause; `now`: when the answer came. Phase two (`commit`,
-/// `rollback`, `finish`) is repeated for ever, a refusal included; policy limits and the deadline are for actions.
+/// `chance`: 0.0 to 1.0, takes a share of the pause off; `now`: when the answer came.
 #[must_use]
 pub fn retry_decision(
-    op: Op,
+    pursuit: Pursuit,
+    convention: Convention,
     options: &BranchOptions,
     attempts: Attempts,
     answer: Answer,
     now: Timestamp,
-    jitter: f64,
+    chance: f64,
 ) -> Verdict {
-    let outcome = answer.outcome(&options.outcome_map);
-    let limited = op == Op::Action;
+    let outcome = answer.outcome(convention, &options.outcome_map);
+    let ends = pursuit != Pursuit::UntilDone;
     if let Answer::Invalid(text) = &answer
-        && limited
+        && ends
     {
         return Verdict::Done(CallResult::Invalid(text.clone()));
     }
     match outcome {
-        Outcome::Success => return Verdict::Done(CallResult::Success { status: answer.status(), body: body(answer) }),
-        Outcome::Failure if limited => {
-            return Verdict::Done(CallResult::Failure { status: answer.status(), body: body(answer) });
-        }
+        Outcome::Success => return Verdict::Done(result(answer, Refused::No, convention, options)),
+        Outcome::Failure if ends => return Verdict::Done(result(answer, Refused::Yes, convention, options)),
         Outcome::Failure | Outcome::Ongoing | Outcome::Unknown => {}
     }
     let pause_ms = match outcome {
         Outcome::Ongoing => u64::from(options.ongoing_ms.unwrap_or(ONGOING_MS)),
-        Outcome::Success | Outcome::Failure | Outcome::Unknown => backoff_ms(options, attempts.unknown, jitter),
+        Outcome::Success | Outcome::Failure | Outcome::Unknown => backoff_ms(options, attempts.unknown, chance),
     };
     let pause_ms = pause_ms.max(PAUSE_MIN_MS);
-    if limited {
+    if pursuit == Pursuit::Limited {
         if options.retry.attempts.is_some_and(|most| attempts.made >= most) {
             return Verdict::Done(CallResult::Exhausted { attempts: attempts.made, error: answer.summary() });
         }
@@ -85,20 +97,31 @@ pub fn retry_decision(
     Verdict::Again { pause_ms }
 }
 
-fn body(answer: Answer) -> Vec<u8> {
-    match answer {
-        Answer::Http { body, .. } | Answer::Grpc { body, .. } => body,
-        Answer::Lost(_) | Answer::Invalid(_) => Vec::new(),
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refused {
+    Yes,
+    No,
+}
+
+fn result(answer: Answer, refused: Refused, convention: Convention, options: &BranchOptions) -> CallResult {
+    let status = answer.status();
+    let (headers, body) = answer.into_parts();
+    let full = convention == Convention::Plain || options.answer == Some(AnswerForm::Full);
+    match refused {
+        _ if full => CallResult::Response { status, headers, body, refused: refused == Refused::Yes },
+        Refused::No => CallResult::Success { status, body },
+        Refused::Yes => CallResult::Failure { status, body },
     }
 }
 
-fn backoff_ms(options: &BranchOptions, unknown: u32, jitter: f64) -> u64 {
+fn backoff_ms(options: &BranchOptions, unknown: u32, chance: f64) -> u64 {
     let retry = &options.retry;
     let initial = f64::from(retry.initial_ms.unwrap_or(INITIAL_MS));
     let factor = f64::from(retry.factor.unwrap_or(FACTOR));
     let exponent = i32::try_from(unknown.saturating_sub(1).min(1_000)).unwrap_or(1_000);
     let pause = (initial * factor.powi(exponent)).min(f64::from(retry.max_ms.unwrap_or(MAX_MS)));
-    (pause * (1.0 - 0.25 * jitter.clamp(0.0, 1.0))) as u64
+    let jitter = f64::from(retry.jitter.unwrap_or(JITTER));
+    (pause * (1.0 - jitter * chance.clamp(0.0, 1.0))) as u64
 }
 
 #[cfg(test)]
@@ -111,13 +134,13 @@ mod tests {
         options
     }
 
-    fn decide(op: Op, options: &BranchOptions, made: u32, answer: Answer) -> Verdict {
+    fn decide(pursuit: Pursuit, options: &BranchOptions, made: u32, answer: Answer) -> Verdict {
         let attempts = Attempts { made, unknown: made, since: Timestamp(1_000) };
-        retry_decision(op, options, attempts, answer, Timestamp(1_100), 0.0)
+        retry_decision(pursuit, Convention::Transaction, options, attempts, answer, Timestamp(1_100), 0.0)
     }
 
     fn http(status: u16) -> Answer {
-        Answer::Http { status, body: b"x".to_vec() }
+        Answer::Http { status, headers: Vec::new(), body: b"x".to_vec() }
     }
 
     #[test]
@@ -126,39 +149,59 @@ mod tests {
         let three = options(r#"{"retry": {"attempts": 3, "initial_ms": 10, "max_ms": 15}}"#);
         let deadline = options(r#"{"deadline_ms": 150, "retry": {"initial_ms": 100}}"#);
         let again = |pause_ms| Verdict::Again { pause_ms };
-        for (op, options, made, answer, want) in [
-            (Op::Action, &plain, 1, http(200), Verdict::Done(CallResult::Success { status: 200, body: b"x".to_vec() })),
-            (Op::Action, &plain, 1, http(409), Verdict::Done(CallResult::Failure { status: 409, body: b"x".to_vec() })),
-            (Op::Rollback, &plain, 1, http(409), again(500)),
-            (Op::Action, &plain, 3, http(500), again(2_000)),
-            (Op::Action, &plain, 99, http(500), again(60_000)),
-            (Op::Action, &plain, 7, http(425), again(1_000)),
-            (Op::Action, &three, 2, http(500), again(15)),
+        for (pursuit, options, made, answer, want) in [
             (
-                Op::Action,
+                Pursuit::Limited,
+                &plain,
+                1,
+                http(200),
+                Verdict::Done(CallResult::Success { status: 200, body: b"x".to_vec() }),
+            ),
+            (
+                Pursuit::Limited,
+                &plain,
+                1,
+                http(409),
+                Verdict::Done(CallResult::Failure { status: 409, body: b"x".to_vec() }),
+            ),
+            (Pursuit::UntilDone, &plain, 1, http(409), again(500)),
+            (Pursuit::Limited, &plain, 3, http(500), again(2_000)),
+            (Pursuit::Limited, &plain, 99, http(500), again(60_000)),
+            (Pursuit::Limited, &plain, 7, http(425), again(1_000)),
+            (Pursuit::Limited, &three, 2, http(500), again(15)),
+            (
+                Pursuit::Limited,
                 &three,
                 3,
                 http(500),
                 Verdict::Done(CallResult::Exhausted { attempts: 3, error: "HTTP 500 x".into() }),
             ),
-            (Op::Commit, &three, 3, http(500), again(15)),
+            (Pursuit::UntilDone, &three, 3, http(500), again(15)),
+            (Pursuit::UntilKnown, &three, 3, http(500), again(15)),
             (
-                Op::Action,
+                Pursuit::UntilKnown,
+                &three,
+                3,
+                http(409),
+                Verdict::Done(CallResult::Failure { status: 409, body: b"x".to_vec() }),
+            ),
+            (
+                Pursuit::Limited,
                 &deadline,
                 1,
                 http(500),
                 Verdict::Done(CallResult::Deadline { attempts: 1, error: "HTTP 500 x".into() }),
             ),
             (
-                Op::Action,
+                Pursuit::Limited,
                 &plain,
                 1,
                 Answer::Invalid("no participant".into()),
                 Verdict::Done(CallResult::Invalid("no participant".into())),
             ),
-            (Op::Rollback, &plain, 1, Answer::Invalid("no participant".into()), again(500)),
+            (Pursuit::UntilDone, &plain, 1, Answer::Invalid("no participant".into()), again(500)),
         ] {
-            assert_eq!(decide(op, options, made, answer.clone()), want, "{op} {made} {answer:?}");
+            assert_eq!(decide(pursuit, options, made, answer.clone()), want, "{pursuit:?} {made} {answer:?}");
         }
     }
 

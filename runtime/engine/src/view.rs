@@ -104,7 +104,10 @@ impl ExecutionView {
             }
             let entry = record.decode().map_err(|source| HistoryError::Entry { seq: record.seq, source })?;
             match (&mut view, entry) {
-                (None, Entry::Started { gid, workflow, digest, .. }) => {
+                (
+                    None,
+                    Entry::Started { gid, workflow, digest, .. } | Entry::Admitted { gid, workflow, digest, .. },
+                ) => {
                     view = Some(Self {
                         gid,
                         workflow,
@@ -130,7 +133,7 @@ impl ExecutionView {
 
     fn apply(&mut self, entry: Entry, at: Timestamp, registrations: &mut Vec<(Op, BranchId)>) {
         match entry {
-            Entry::Started { .. } | Entry::TimerFired { .. } => {}
+            Entry::Started { .. } | Entry::Admitted { .. } | Entry::Submitted { .. } | Entry::TimerFired { .. } => {}
             Entry::Intended { scope, ticket, branch, operation, registered, .. } => {
                 self.register(registered, registrations);
                 // On its own branch a handler performs that branch's commit or rollback.
@@ -237,8 +240,10 @@ impl OpView {
     fn complete(&mut self, result: &CallResult, attempts: u32, at: Timestamp) {
         let text = |body: &[u8]| String::from_utf8_lossy(&body[..body.len().min(400)]).into_owned();
         (self.state, self.error) = match result {
-            CallResult::Success { .. } => (OpState::Success, None),
-            CallResult::Failure { status, body } => (OpState::Failure, Some(format!("{status} {}", text(body)))),
+            CallResult::Success { .. } | CallResult::Response { refused: false, .. } => (OpState::Success, None),
+            CallResult::Failure { status, body } | CallResult::Response { status, body, .. } => {
+                (OpState::Failure, Some(format!("{status} {}", text(body))))
+            }
             CallResult::Exhausted { error, .. } => (OpState::Exhausted, Some(error.clone())),
             CallResult::Deadline { error, .. } => (OpState::Deadline, Some(error.clone())),
             CallResult::Canceled => (OpState::Canceled, None),

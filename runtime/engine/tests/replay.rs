@@ -2,7 +2,7 @@
 
 use reprise_engine::{
     CallResult, Digest, Effect, EntryRecord, Execution, GuestError, GuestLimits, GuestUndo, HistoryError, OnTrap, Op,
-    Operation, Phase, RunResult, Seq, Step, Ticket, Timestamp,
+    Operation, Phase, Rules, RunResult, Seq, Step, Ticket, Timestamp,
 };
 
 type Guest = fn(&mut Execution) -> Result<Option<RunResult>, GuestError>;
@@ -15,7 +15,15 @@ fn http(target: &str) -> Operation {
 fn start() -> Execution {
     let (gid, workflow) = ("g-1".parse().expect("valid"), "transfer".parse().expect("valid"));
     let limits = GuestLimits::default();
-    Execution::start(gid, workflow, Digest::new([7; 32]), b"in".to_vec(), OnTrap::default(), limits, Timestamp(1_000))
+    Execution::start(
+        gid,
+        workflow,
+        Digest::new([7; 32]),
+        b"in".to_vec(),
+        Rules::before_there_were_any(OnTrap::default()),
+        limits,
+        Timestamp(1_000),
+    )
 }
 
 /// Gives the result of a call, or returns from the guest because it has to wait.
@@ -108,7 +116,7 @@ fn run_to_end(guest: Guest, answer: Answers, last_first: bool) -> (Vec<EntryReco
                 e.phase_two_done(index, 1);
             }
             Step::Close => e.close(),
-            Step::Finish { .. } => unreachable!("the scripts ask for none"),
+            Step::Finish { .. } | Step::Confirm(_) => unreachable!("the scripts ask for none"),
             Step::Done => {
                 journal.extend(e.take_outbox());
                 return (journal, sent);
@@ -129,7 +137,12 @@ fn second_refuses(operation: &Operation) -> CallResult {
         Operation::Http { target, .. } if target == "bank/in" => {
             CallResult::Failure { status: 409, body: b"poor".to_vec() }
         }
-        Operation::Http { .. } | Operation::Grpc { .. } | Operation::Sql(_) | Operation::Xa(_) => ok(operation),
+        Operation::Http { .. }
+        | Operation::Grpc { .. }
+        | Operation::Sql(_)
+        | Operation::Xa(_)
+        | Operation::XaFinish { .. }
+        | Operation::Request { .. } => ok(operation),
     }
 }
 
@@ -290,7 +303,15 @@ fn limits_stop_a_guest() {
     let limits = GuestLimits { journal_entries: 3, payload_bytes: 100, branches: 4, ..GuestLimits::default() };
     let (gid, workflow) = ("g".parse().expect("valid"), "w".parse().expect("valid"));
     let digest = Digest::new([0; 32]);
-    let mut e = Execution::start(gid, workflow, digest, Vec::new(), OnTrap::default(), limits, Timestamp(1));
+    let mut e = Execution::start(
+        gid,
+        workflow,
+        digest,
+        Vec::new(),
+        Rules::before_there_were_any(OnTrap::default()),
+        limits,
+        Timestamp(1),
+    );
     e.enter(None);
     let branches: Vec<u32> = (0..4).map(|_| e.new_branch().expect("allowed")).collect();
     assert!(matches!(e.new_branch(), Err(GuestError::Limit(_))));

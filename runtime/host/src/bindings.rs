@@ -20,6 +20,7 @@ wasmtime::component::bindgen!({
         "reprise:workflow/transaction.wait-any": async | trappable,
         "reprise:workflow/transaction.wait-all": async | trappable,
         "reprise:workflow/transaction.take": async | trappable,
+        "reprise:workflow/transaction.take-response": async | trappable,
         "reprise:workflow/time.sleep": async | trappable,
         default: trappable,
     },

@@ -76,14 +76,13 @@ fn list(names: &[String]) -> String {
 
 fn hint(imports: &[String]) -> &'static str {
     if imports.iter().any(|name| name.starts_with("wasi:http/")) {
-        "\nhelp: call participants with `call-branch`, so that results are recorded; in JavaScript, build without \
-         fetch: `componentize-js -d http fetch-event`"
+        "\nhelp: a workflow is no HTTP server; it may make requests (wasi:http/outgoing-handler@0.2) and is called by `run`"
     } else if imports.iter().any(|name| name.starts_with("wasi:") && name.contains("@0.3")) {
         "\nhelp: WASI 0.2 is served; build for it (Rust: `--target wasm32-wasip2`)"
     } else if imports.iter().any(|name| name.starts_with("wasi_snapshot_preview1")) {
         "\nhelp: build for WASI 0.2, or adapt it with `wasm-tools component new --adapt`"
     } else {
-        "\nhelp: a workflow may import reprise:workflow@0.1.0 and WASI 0.2 without http; do the rest in participants"
+        "\nhelp: a workflow may import reprise:workflow@0.1.0 and WASI 0.2; do the rest in participants"
     }
 }
 
@@ -129,7 +128,9 @@ pub(crate) fn interface(engine: &Engine, component: &Component) -> Result<(), Co
 /// What is allowed and yet may not be meant.
 pub(crate) fn warnings(engine: &Engine, component: &Component) -> Vec<String> {
     let ty = component.component_type();
-    let calls = ty.imports(engine).any(|(name, _)| name.starts_with("reprise:workflow/transaction@"));
+    let calls = ty.imports(engine).any(|(name, _)| {
+        name.starts_with("reprise:workflow/transaction@") || name.starts_with("wasi:http/outgoing-handler@")
+    });
     if calls {
         return Vec::new();
     }
@@ -222,7 +223,9 @@ mod tests {
             ("wasi:io/poll@0.2.12", true),
             ("wasi:io/poll@0.3.0", false),
             ("wasi:io/poll@0.2.0-rc-2023-12-05", false),
-            ("wasi:http/types@0.2.0", false),
+            ("wasi:http/types@0.2.0", true),
+            ("wasi:http/outgoing-handler@0.2.12", true),
+            ("wasi:http/incoming-handler@0.2.12", false),
             ("wasi:io/poll", false),
             ("run", false),
         ] {

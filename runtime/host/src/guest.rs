@@ -63,7 +63,7 @@ impl Guest {
     ) -> Result<Result<(), HandlerFailure>, GuestFailure> {
         let phase = match op {
             Op::Commit => Phase::Commit,
-            Op::Rollback | Op::Action | Op::Finish => Phase::Rollback,
+            Op::Rollback | Op::Action | Op::Finish | Op::Msg => Phase::Rollback,
         };
         if self.handle.is_none() {
             return Err(GuestFailure::MissingHandle);
@@ -85,6 +85,8 @@ impl Guest {
         let state = self.store.data_mut();
         state.slices.reset();
         state.entered = true;
+        // A scope ends with the call that set it.
+        state.http_branch = None;
         let now = state.session.with(|execution| execution.now());
         state.wasi.clock.resume(now);
     }

@@ -44,7 +44,8 @@ impl State {
         Ok(self.session.with(ask))
     }
 
-    fn check_entered(&self, import: &'static str) -> wasmtime::Result<()> {
+    /// Refuses what only a call of an export may do.
+    pub(crate) fn check_entered(&self, import: &'static str) -> wasmtime::Result<()> {
         if self.entered { Ok(()) } else { Err(TooEarly { import }.into()) }
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct State {
     /// Whether an export is being called. Before, the instance is only coming up and its execution may not know it.
     pub(crate) entered: bool,
     pub(crate) has_handle: bool,
+    /// The branch that requests of the guest's own HTTP client belong to.
+    pub(crate) http_branch: Option<u32>,
     pub(crate) wasi: Wasi,
     pub(crate) memory: MemoryLimit,
     pub(crate) slices: Slices,
@@ -22,11 +24,12 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(session: Session, has_handle: bool, config: &HostConfig) -> Self {
-        let wasi = Wasi::new(&session, config.stdio_bytes_max);
+        let wasi = Wasi::new(&session, config);
         Self {
             session,
             entered: false,
             has_handle,
+            http_branch: None,
             wasi,
             memory: MemoryLimit { used: 0, limit: config.memory_bytes_max },
             slices: Slices { used: 0, limit: config.slices_max },

@@ -2,9 +2,12 @@
 //!
 //! Time is the execution's, randomness comes from the gid, standard output is kept for people. There is no
 //! environment, no argument, no directory and no socket: the interfaces are there, because language runtimes import
-//! them, and answer that there is nothing. Calls are not journaled; a wait is a timer of the execution.
+//! them, and answer that there is nothing. HTTP requests are calls of the execution, and a wait is one for its tickets;
+//! nothing else is journaled.
 
 mod clock;
+mod error;
+mod http;
 mod poll;
 mod random;
 mod stdio;
@@ -21,12 +24,15 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_io::bindings::wasi::io;
 
 use self::clock::Clock;
+use self::http::Http;
+use self::poll::Wait;
 use self::stdio::{Output, Stream};
+use crate::config::HostConfig;
 use crate::session::Session;
 use crate::state::State;
 
 /// The interfaces that [`add_to_linker`] serves, at any version 0.2.x up to wasmtime-wasi's.
-pub(crate) const SERVED: [&str; 27] = [
+pub(crate) const SERVED: [&str; 29] = [
     "wasi:io/error",
     "wasi:io/poll",
     "wasi:io/streams",
@@ -54,6 +60,8 @@ pub(crate) const SERVED: [&str; 27] = [
     "wasi:sockets/tcp-create-socket",
     "wasi:sockets/udp",
     "wasi:sockets/udp-create-socket",
+    "wasi:http/types",
+    "wasi:http/outgoing-handler",
 ];
 
 /// The virtual world of one instance.
@@ -61,8 +69,9 @@ pub(crate) struct Wasi {
     ctx: WasiCtx,
     table: ResourceTable,
     pub(crate) clock: Clock,
-    /// Pollables that are timers, by handle, with the time they are due on the monotonic clock.
-    timers: HashMap<u32, u64>,
+    /// What pollables wait for, by handle. Those that are not here are always ready.
+    waits: HashMap<u32, Wait>,
+    http: Http,
     random: Xoshiro256PlusPlus,
     insecure_seed: (u64, u64),
     stdout: Output,
@@ -70,20 +79,21 @@ pub(crate) struct Wasi {
 }
 
 impl Wasi {
-    pub(crate) fn new(session: &Session, stdio_bytes_max: usize) -> Self {
+    pub(crate) fn new(session: &Session, config: &HostConfig) -> Self {
         let (now, generator) = session.with(|execution| {
             let scope = execution.active_scope().flatten();
             (execution.now(), random::generator(execution.gid(), scope))
         });
         let (random, insecure_seed) = generator;
-        let stdout = Output::new(Stream::Stdout, session.clone(), stdio_bytes_max);
-        let stderr = Output::new(Stream::Stderr, session.clone(), stdio_bytes_max);
+        let stdout = Output::new(Stream::Stdout, session.clone(), config.stdio_bytes_max);
+        let stderr = Output::new(Stream::Stderr, session.clone(), config.stdio_bytes_max);
         let ctx = WasiCtx::builder().stdout(stdout.clone()).stderr(stderr.clone()).build();
         Self {
             ctx,
             table: ResourceTable::new(),
             clock: Clock::new(now),
-            timers: HashMap::new(),
+            waits: HashMap::new(),
+            http: Http::new(config.import_bytes_max),
             random,
             insecure_seed,
             stdout,
@@ -118,7 +128,7 @@ impl HasData for HasTable {
 /// Links every interface of [`SERVED`].
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     let l = linker;
-    io::error::add_to_linker::<_, HasTable>(l, |s| &mut s.wasi.table)?;
+    io::error::add_to_linker::<_, HasSelf<State>>(l, |s| s)?;
     io::streams::add_to_linker::<_, HasTable>(l, |s| &mut s.wasi.table)?;
     io::poll::add_to_linker::<_, HasSelf<State>>(l, |s| s)?;
     clocks::wall_clock::add_to_linker::<_, HasSelf<State>>(l, |s| s)?;
@@ -144,5 +154,6 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     sockets::tcp::add_to_linker::<_, WasiSockets>(l, State::sockets)?;
     sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(l, State::sockets)?;
     sockets::udp::add_to_linker::<_, WasiSockets>(l, State::sockets)?;
-    sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(l, State::sockets)
+    sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(l, State::sockets)?;
+    http::add_to_linker(l)
 }

@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
+use reprise_engine::{OutcomeMap, RetryPolicy};
+use reprise_sql::{DatabaseConfig, DatabasesError};
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 use url::Url;
 
+use crate::policy::{BreakerPolicy, Policies, RatePolicy};
+
 /// A business service that branches call: `[participants.bank]` in the configuration.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Participant {
     /// Where it is: `http(s)://host:port`, with a path in front of every target's path if wanted.
@@ -23,13 +28,59 @@ pub struct Participant {
     /// Speak HTTP/2 at once, without TLS or an upgrade (HTTP operations; gRPC always does).
     #[serde(default)]
     pub http2_prior_knowledge: bool,
+    /// Longest time of all attempts of a call together, milliseconds.
+    #[serde(default)]
+    pub deadline_ms: Option<u32>,
+    /// How attempts are repeated.
+    #[serde(default)]
+    pub retry: RetryPolicy,
+    /// Pause after an "ongoing" answer, milliseconds.
+    #[serde(default)]
+    pub ongoing_ms: Option<u32>,
+    /// What answers mean.
+    #[serde(default)]
+    pub outcome_map: OutcomeMap,
+    /// Attempts under way at one time.
+    #[serde(default)]
+    pub concurrency: Option<NonZeroU32>,
+    /// How often attempts may begin.
+    #[serde(default)]
+    pub rate: Option<RatePolicy>,
+    /// When to leave it alone.
+    #[serde(default)]
+    pub breaker: Option<BreakerPolicy>,
 }
 
 impl Participant {
     /// A participant at `url` with everything else at its default.
     #[must_use]
     pub fn at(url: impl Into<String>) -> Self {
-        Self { url: url.into(), timeout: None, headers: BTreeMap::new(), http2_prior_knowledge: false }
+        Self {
+            url: url.into(),
+            timeout: None,
+            headers: BTreeMap::new(),
+            http2_prior_knowledge: false,
+            deadline_ms: None,
+            retry: RetryPolicy::default(),
+            ongoing_ms: None,
+            outcome_map: OutcomeMap::default(),
+            concurrency: None,
+            rate: None,
+            breaker: None,
+        }
+    }
+
+    pub(crate) fn policies(&self) -> Policies {
+        Policies {
+            timeout_ms: self.timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
+            deadline_ms: self.deadline_ms,
+            retry: self.retry,
+            ongoing_ms: self.ongoing_ms,
+            outcome_map: self.outcome_map.clone(),
+            concurrency: self.concurrency,
+            rate: self.rate,
+            breaker: self.breaker,
+        }
     }
 }
 
@@ -42,6 +93,7 @@ impl fmt::Debug for Participant {
             .field("timeout", &self.timeout)
             .field("headers", &self.headers.keys())
             .field("http2_prior_knowledge", &self.http2_prior_knowledge)
+            .field("policies", &self.policies())
             .finish()
     }
 }
@@ -55,6 +107,8 @@ fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Dur
 pub struct OutboundConfig {
     /// By name; operations say `name/path`.
     pub participants: BTreeMap<String, Participant>,
+    /// By name; SQL and XA operations say which.
+    pub databases: BTreeMap<String, DatabaseConfig>,
     /// Longest time of one attempt where neither the branch nor the participant sets one. DTM's is 3 s too.
     pub default_timeout: Duration,
     /// Longest time to connect; counts towards the attempt's time.
@@ -71,6 +125,7 @@ impl Default for OutboundConfig {
     fn default() -> Self {
         Self {
             participants: BTreeMap::new(),
+            databases: BTreeMap::new(),
             default_timeout: Duration::from_secs(3),
             connect_timeout: Duration::from_secs(2),
             response_bytes_max: 4 << 20,
@@ -91,6 +146,9 @@ pub enum OutboundError {
         /// What is wrong and what to write instead.
         reason: String,
     },
+    /// A database's settings.
+    #[error(transparent)]
+    Database(#[from] DatabasesError),
     /// TLS could not be set up.
     #[error("TLS could not be set up: {reason}")]
     Tls {

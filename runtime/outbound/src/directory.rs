@@ -1,20 +1,25 @@
 //! The participants, checked and ready for use, and what a target names: one of them, or a whole URL.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::HeaderMap;
-use url::Url;
+use reprise_engine::{BranchOptions, Operation};
+use url::{Origin, Url};
 
 use crate::config::{OutboundConfig, OutboundError, Participant};
 use crate::failure::Unsendable;
+use crate::gate::Gate;
 use crate::grpc::{Channels, LazyChannel};
 use crate::headers;
+use crate::policy::Policies;
 
-/// A participant, ready for use. A place for its circuit breaker and limits, when they come.
+/// A participant, ready for use.
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) name: String,
+    origin: Origin,
     /// URL without a slash at its end; targets' paths follow.
     pub(crate) base: String,
     /// Path of `base`, without a slash at its end.
@@ -25,30 +30,33 @@ pub(crate) struct Place {
     pub(crate) timeout: Option<Duration>,
     pub(crate) http2_prior_knowledge: bool,
     pub(crate) channel: LazyChannel,
+    pub(crate) policies: Policies,
+    /// What lies under the options of every call.
+    pub(crate) options: BranchOptions,
+    pub(crate) gate: Gate,
 }
 
 /// What a target names.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Target<'a> {
+pub(crate) enum Target<'d, 't> {
     /// A participant, and what follows its name: empty, `/path` or `?query`.
-    Participant(&'a Place, &'a str),
+    Participant(&'d Place, &'t str),
     /// A whole URL, not parsed yet.
-    Url(&'a str),
+    Url(&'t str),
 }
 
-impl<'a> Target<'a> {
-    pub(crate) fn place(self) -> Option<&'a Place> {
-        match self {
-            Self::Participant(place, _) => Some(place),
-            Self::Url(_) => None,
-        }
+impl Place {
+    /// Whether `url` is the participant's or below it.
+    fn owns(&self, url: &Url) -> bool {
+        let below = url.path().strip_prefix(self.base_path.as_str());
+        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) && url.origin() == self.origin
     }
 }
 
 /// All participants by name.
 #[derive(Debug)]
 pub(crate) struct Directory {
-    places: HashMap<String, Place>,
+    places: BTreeMap<String, Place>,
     allow_urls: bool,
 }
 
@@ -66,9 +74,9 @@ impl Directory {
     }
 
     /// Finds whom `target` names.
-    pub(crate) fn find<'a>(&'a self, target: &'a str) -> Result<Target<'a>, Unsendable> {
+    pub(crate) fn find<'d, 't>(&'d self, target: &'t str) -> Result<Target<'d, 't>, Unsendable> {
         if is_url(target) {
-            return if self.allow_urls { Ok(Target::Url(target)) } else { Err(Unsendable::UrlsOff) };
+            return Ok(Target::Url(target));
         }
         let end = target.find(['/', '?', '#']).unwrap_or(target.len());
         let (name, rest) = target.split_at(end);
@@ -78,9 +86,42 @@ impl Directory {
         }
     }
 
-    fn known(&self) -> String {
-        let mut names: Vec<&str> = self.places.keys().map(String::as_str).collect();
-        names.sort_unstable();
+    /// Whose `url` is: that of the participant with the longest path above it; none if it is nobody's and whole URLs
+    /// may be called. Must be asked about the very URL that is sent, parsed: then no credentials go to anybody else.
+    pub(crate) fn owner(&self, url: &Url) -> Result<Option<&Place>, Unsendable> {
+        let owners = self.places.values().filter(|place| place.owns(url));
+        match owners.min_by_key(|place| Reverse(place.base_path.len())) {
+            Some(place) => Ok(Some(place)),
+            None if self.allow_urls => Ok(None),
+            None => Err(Unsendable::UrlsOff),
+        }
+    }
+
+    /// The participant that an operation calls; none if it calls nobody we know, or can't be sent at all.
+    pub(crate) fn place_of(&self, operation: &Operation) -> Option<&Place> {
+        let url = match operation {
+            Operation::Http { target, .. } | Operation::Grpc { target, .. } => match self.find(target).ok()? {
+                Target::Participant(place, _) => return Some(place),
+                Target::Url(url) => url,
+            },
+            Operation::Request { url, .. } => url,
+            Operation::Sql(_) | Operation::Xa(_) | Operation::XaFinish { .. } => return None,
+        };
+        self.owner(&Url::parse(url).ok()?).ok()?
+    }
+
+    pub(crate) fn place(&self, name: &str) -> Option<&Place> {
+        self.places.get(name)
+    }
+
+    /// All of them, by name.
+    pub(crate) fn places(&self) -> impl Iterator<Item = &Place> {
+        self.places.values()
+    }
+
+    /// Their names, for messages.
+    pub(crate) fn known(&self) -> String {
+        let names: Vec<&str> = self.places.keys().map(String::as_str).collect();
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     }
 }
@@ -97,11 +138,15 @@ fn place(name: &str, participant: &Participant, channels: &Channels) -> Result<P
     if participant.timeout.is_some_and(|timeout| timeout.is_zero()) {
         return Err("timeout_ms is 0; use 1 or more, or leave it out".into());
     }
+    let policies = participant.policies();
+    let options = policies.options()?;
+    policies.check_bounds()?;
     let url = base_url(&participant.url)?;
     let base = url.as_str().trim_end_matches('/').to_owned();
     let channel = channels.lazy(&url)?;
     Ok(Place {
         name: name.to_owned(),
+        origin: url.origin(),
         base,
         base_path: url.path().trim_end_matches('/').to_owned(),
         host: host_of(&url),
@@ -109,6 +154,9 @@ fn place(name: &str, participant: &Participant, channels: &Channels) -> Result<P
         timeout: participant.timeout,
         http2_prior_knowledge: participant.http2_prior_knowledge,
         channel,
+        gate: Gate::new(&policies),
+        policies,
+        options,
     })
 }
 

@@ -29,8 +29,6 @@ pub(crate) enum Unsendable {
     GrpcTarget { target: String },
     #[error("header `{name}` {reason}")]
     Header { name: String, reason: &'static str },
-    #[error("not configured: database `{database}`; SQL and XA operations are not available yet")]
-    Database { database: String },
 }
 
 /// Layers that say nothing: each of them only wraps what is below.

@@ -10,9 +10,9 @@ use std::time::Duration;
 use http::HeaderMap;
 use http::uri::PathAndQuery;
 use lru::LruCache;
-use reprise_engine::Answer;
+use reprise_engine::{Answer, Headers};
 use tonic::client::Grpc as Client;
-use tonic::metadata::MetadataMap;
+use tonic::metadata::{KeyAndValueRef, MetadataMap};
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Status, TimeoutExpired};
 use url::Url;
@@ -21,7 +21,7 @@ use crate::codec::RawCodec;
 use crate::config::OutboundConfig;
 use crate::directory::{Target, host_of};
 use crate::failure::{Unsendable, causes, too_long};
-use crate::http::{PING_AFTER, PONG_WITHIN, USER_AGENT};
+use crate::http::{Keep, PING_AFTER, PONG_WITHIN, USER_AGENT};
 use crate::tls::Tls;
 
 /// Channels kept for whole URLs; guests choose these, so their number is bounded.
@@ -54,7 +54,7 @@ impl Channels {
     }
 
     /// The channel of a target, and its `host:port`.
-    pub(crate) fn of<'a>(&self, target: Target<'a>) -> Result<(Channel, Cow<'a, str>), Unsendable> {
+    pub(crate) fn of<'a>(&self, target: Target<'a, '_>) -> Result<(Channel, Cow<'a, str>), Unsendable> {
         match target {
             Target::Participant(place, "" | "/") => {
                 let lazy = &place.channel;
@@ -127,6 +127,7 @@ pub(crate) struct GrpcCall<'a> {
     /// Told to the server, so that it need not work on for nobody.
     pub(crate) timeout: Duration,
     pub(crate) response_bytes_max: usize,
+    pub(crate) keep: Keep,
 }
 
 impl GrpcCall<'_> {
@@ -141,14 +142,17 @@ impl GrpcCall<'_> {
         }
         let codec = RawCodec { message_bytes: self.message.len() };
         match client.unary(request, self.path, codec).await {
-            Ok(response) => Some(Answer::Grpc { code: 0, body: response.into_inner() }),
-            Err(status) => refused(&status, host, self.response_bytes_max),
+            Ok(response) => {
+                let headers = self.keep.of(|| answered(response.metadata()));
+                Some(Answer::Grpc { code: 0, headers, body: response.into_inner() })
+            }
+            Err(status) => refused(&status, host, self.response_bytes_max, self.keep),
         }
     }
 }
 
 /// Tells what the server said from what happened on the way: only the latter has a source.
-fn refused(status: &Status, host: &str, response_bytes_max: usize) -> Option<Answer> {
+fn refused(status: &Status, host: &str, response_bytes_max: usize, keep: Keep) -> Option<Answer> {
     if let Some(source) = status.source() {
         return (!is_timeout(source)).then(|| Answer::Lost(lost(source, host)));
     }
@@ -157,7 +161,26 @@ fn refused(status: &Status, host: &str, response_bytes_max: usize) -> Option<Ans
         return Some(Answer::Lost(too_long(host, response_bytes_max)));
     }
     let code = u16::try_from(i32::from(status.code())).unwrap_or(2);
-    Some(Answer::Grpc { code, body: status.message().as_bytes().to_vec() })
+    let headers = keep.of(|| {
+        let mut headers = answered(status.metadata());
+        if !status.details().is_empty() {
+            headers.push((Status::GRPC_STATUS_DETAILS.to_string(), status.details().to_vec()));
+        }
+        headers
+    });
+    Some(Answer::Grpc { code, headers, body: status.message().as_bytes().to_vec() })
+}
+
+/// Metadata and trailers; the values of `-bin` names are the bytes themselves. One that is no base64 stays as it came.
+fn answered(metadata: &MetadataMap) -> Headers {
+    let value = |entry| match entry {
+        KeyAndValueRef::Ascii(name, value) => (name.to_string(), value.as_bytes().to_vec()),
+        KeyAndValueRef::Binary(name, value) => {
+            let bytes = value.to_bytes().map_or_else(|_| value.as_encoded_bytes().to_vec(), |bytes| bytes.to_vec());
+            (name.to_string(), bytes)
+        }
+    };
+    metadata.iter().map(value).collect()
 }
 
 fn is_timeout(error: &(dyn Error + 'static)) -> bool {

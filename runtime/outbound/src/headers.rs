@@ -1,8 +1,9 @@
-//! Headers and metadata of a call. Later ones win: defaults, the participant's, the branch's, then the identity.
+//! Headers and metadata of a call. Later ones win: defaults, the participant's, those of a guest's own request, the
+//! branch's, then the identity.
 
 use http::header::{self, Entry};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use reprise_engine::BranchOptions;
+use reprise_engine::{BranchOptions, Headers};
 
 use crate::failure::Unsendable;
 use crate::identity::{Identity, TRANS_TYPE};
@@ -12,6 +13,9 @@ static DTM_OP: HeaderName = HeaderName::from_static("dtm-op");
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 static REPRISE_OUTCOME: HeaderName = HeaderName::from_static("reprise-outcome");
+
+const NO_NAME: &str = "is no header name; use letters, digits, `-` and `_`";
+const NO_VALUE: &str = "has a value with control characters; encode it, as base64 say";
 
 /// Headers that belong to the connection: the client writes them.
 static OF_THE_CONNECTION: [HeaderName; 10] = [
@@ -69,9 +73,54 @@ pub(crate) fn assemble(
     for (name, value) in spelling.defaults {
         headers.insert(name, value.clone());
     }
-    for (name, value) in participant.into_iter().flatten() {
+    insert_all(&mut headers, participant);
+    add_branch(&mut headers, spelling, options, identity)?;
+    Ok(headers)
+}
+
+/// All headers of a request that a guest's HTTP client made: its own as they are, less those of its connection, which
+/// is another one here. Our identity is added; a service that does not know it passes over it.
+pub(crate) fn of_request(
+    participant: Option<&HeaderMap>,
+    own: &[(String, Vec<u8>)],
+    options: &BranchOptions,
+    identity: &Identity,
+) -> Result<HeaderMap, Unsendable> {
+    let mut headers = HeaderMap::with_capacity(own.len() + 12);
+    insert_all(&mut headers, participant);
+    let mut of_guest = HeaderMap::with_capacity(own.len());
+    for (name, value) in own {
+        let wrong = |reason| Unsendable::Header { name: name.chars().take(80).collect(), reason };
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong(NO_NAME))?;
+        let value = HeaderValue::from_bytes(value).map_err(|_| wrong(NO_VALUE))?;
+        if !OF_THE_CONNECTION.contains(&name) {
+            of_guest.append(name, value);
+        }
+    }
+    // Replaces what the participant sets, and keeps what the guest set more than once.
+    headers.extend(of_guest);
+    add_branch(&mut headers, &HTTP, options, identity)?;
+    Ok(headers)
+}
+
+/// Headers of an answer, in order, names in lower case, as the guest sees them.
+pub(crate) fn of_answer(headers: &HeaderMap) -> Headers {
+    let seen = headers.iter().filter(|(name, _)| !OF_THE_CONNECTION.contains(name) || *name == header::CONTENT_LENGTH);
+    seen.map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
+}
+
+fn insert_all(headers: &mut HeaderMap, others: Option<&HeaderMap>) {
+    for (name, value) in others.into_iter().flatten() {
         headers.insert(name, value.clone());
     }
+}
+
+fn add_branch(
+    headers: &mut HeaderMap,
+    spelling: &Spelling,
+    options: &BranchOptions,
+    identity: &Identity,
+) -> Result<(), Unsendable> {
     for (name, value) in &options.headers {
         let (name, value) = parse(name, value)?;
         headers.insert(name, value);
@@ -88,10 +137,10 @@ pub(crate) fn assemble(
             let (name, value) = parse(IDEMPOTENCY_KEY.as_str(), key)?;
             headers.insert(name, value);
         }
-        None => or_insert(&mut headers, &IDEMPOTENCY_KEY, || identity.idempotency_key()),
+        None => or_insert(headers, &IDEMPOTENCY_KEY, || identity.idempotency_key()),
     }
-    or_insert(&mut headers, &TRACEPARENT, || identity.traceparent());
-    Ok(headers)
+    or_insert(headers, &TRACEPARENT, || identity.traceparent());
+    Ok(())
 }
 
 fn or_insert(headers: &mut HeaderMap, name: &HeaderName, value: impl FnOnce() -> HeaderValue) {
@@ -103,12 +152,10 @@ fn or_insert(headers: &mut HeaderMap, name: &HeaderName, value: impl FnOnce() ->
 /// Checks one header that somebody wrote. The value is never repeated in an error: it may be a secret.
 pub(crate) fn parse(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Unsendable> {
     let wrong = |reason| Unsendable::Header { name: name.chars().take(80).collect(), reason };
-    let parsed = HeaderName::from_bytes(name.as_bytes())
-        .map_err(|_| wrong("is no header name; use letters, digits, `-` and `_`"))?;
+    let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong(NO_NAME))?;
     if OF_THE_CONNECTION.contains(&parsed) {
         return Err(wrong("belongs to the connection and can't be set; leave it out"));
     }
-    let value = HeaderValue::from_str(value)
-        .map_err(|_| wrong("has a value with control characters; encode it, as base64 say"))?;
+    let value = HeaderValue::from_str(value).map_err(|_| wrong(NO_VALUE))?;
     Ok((parsed, value))
 }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, Method};
-use reprise_engine::Answer;
+use reprise_engine::{Answer, Headers};
 use reqwest::{Client, ClientBuilder, Request, Response, Url, redirect, retry};
 
 use crate::config::{OutboundConfig, OutboundError};
 use crate::directory::{Place, host_of};
 use crate::failure::{Unsendable, causes, too_long};
+use crate::headers;
 use crate::tls::Tls;
 
 /// Pings a busy HTTP/2 connection that has fallen silent for so long; servers allow no less.
@@ -20,6 +21,24 @@ pub(crate) const PONG_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) const USER_AGENT: &str = concat!("reprise/", env!("CARGO_PKG_VERSION"));
 /// Closes connections that were not used for so long.
 const IDLE: Duration = Duration::from_secs(60);
+
+/// Whether the headers of an answer are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// They are.
+    Headers,
+    /// Status and body are enough.
+    Body,
+}
+
+impl Keep {
+    pub(crate) fn of(self, headers: impl FnOnce() -> Headers) -> Headers {
+        match self {
+            Self::Headers => headers(),
+            Self::Body => Vec::new(),
+        }
+    }
+}
 
 /// Sends HTTP requests. One client per way to speak, each with its pool; a host is in one pool only.
 #[derive(Debug)]
@@ -61,19 +80,19 @@ impl Http {
     }
 
     /// Sends one request and reads its answer whole. Never ends by itself: the caller sets the time.
-    pub(crate) async fn send(&self, request: Request, place: Option<&Place>, host: &str) -> Answer {
+    pub(crate) async fn send(&self, request: Request, place: Option<&Place>, host: &str, keep: Keep) -> Answer {
         let client = match (place, request.url().scheme()) {
             (Some(place), _) if place.http2_prior_knowledge => &self.http2,
             (_, "https") => &self.tls,
             _ => &self.plain,
         };
         match client.execute(request).await {
-            Ok(response) => self.read(response, host).await,
+            Ok(response) => self.read(response, host, keep).await,
             Err(error) => Answer::Lost(lost(error, host)),
         }
     }
 
-    async fn read(&self, mut response: Response, host: &str) -> Answer {
+    async fn read(&self, mut response: Response, host: &str, keep: Keep) -> Answer {
         let most = self.response_bytes_max;
         let length = response.content_length().unwrap_or(0);
         if length > most as u64 {
@@ -84,7 +103,10 @@ impl Http {
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() > most => return Answer::Lost(too_long(host, most)),
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => return Answer::Http { status: response.status().as_u16(), body },
+                Ok(None) => {
+                    let headers = keep.of(|| headers::of_answer(response.headers()));
+                    return Answer::Http { status: response.status().as_u16(), headers, body };
+                }
                 Err(error) => {
                     let (bytes, why) = (body.len(), causes(&error.without_url()));
                     return Answer::Lost(format!("the answer from {host} broke off after {bytes} bytes: {why}"));
@@ -101,7 +123,17 @@ fn lost(error: reqwest::Error, host: &str) -> String {
 
 /// The request line and body, with `headers`.
 pub(crate) fn request(method: &str, url: Url, headers: HeaderMap, body: &[u8]) -> Result<Request, Unsendable> {
-    let method = parse_method(method)?;
+    Ok(build(parse_method(method)?, url, headers, body))
+}
+
+/// The same for a guest's own request: any method that HTTP has.
+pub(crate) fn request_as_it_is(method: &str, url: Url, headers: HeaderMap, body: &[u8]) -> Result<Request, Unsendable> {
+    let wrong = || Unsendable::HttpMethod { method: method.chars().take(40).collect() };
+    let parsed = Method::from_bytes(method.as_bytes()).ok().filter(|method| *method != Method::CONNECT);
+    Ok(build(parsed.ok_or_else(wrong)?, url, headers, body))
+}
+
+fn build(method: Method, url: Url, headers: HeaderMap, body: &[u8]) -> Request {
     // A server may refuse a body, even an empty one, where none is expected, and a POST that does not tell its length.
     let bare = matches!(method, Method::GET | Method::DELETE | Method::HEAD | Method::OPTIONS);
     let mut request = Request::new(method, url);
@@ -111,7 +143,7 @@ pub(crate) fn request(method: &str, url: Url, headers: HeaderMap, body: &[u8]) -
     } else if !bare {
         request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
-    Ok(request)
+    request
 }
 
 fn parse_method(text: &str) -> Result<Method, Unsendable> {

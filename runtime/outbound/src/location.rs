@@ -7,7 +7,7 @@ use crate::failure::Unsendable;
 use crate::identity::Identity;
 
 /// Puts the URL together and parses it once.
-pub(crate) fn locate(target: Target<'_>, identity: &Identity) -> Result<Url, Unsendable> {
+pub(crate) fn locate(target: Target<'_, '_>, identity: &Identity) -> Result<Url, Unsendable> {
     let (base, rest) = match target {
         Target::Participant(place, rest) => (place.base.as_str(), rest),
         Target::Url(url) => ("", url),
@@ -23,6 +23,18 @@ pub(crate) fn locate(target: Target<'_>, identity: &Identity) -> Result<Url, Uns
     let url = Url::parse(&text).map_err(|e| Unsendable::Url { target: shown(target), reason: e.to_string() })?;
     check(&url, target)?;
     Ok(url)
+}
+
+/// The URL of a guest's own request to a host that is no participant: nothing is added to it.
+pub(crate) fn as_it_is(url: &str) -> Result<Url, Unsendable> {
+    let target = Target::Url(url);
+    let parsed = Url::parse(url).map_err(|e| Unsendable::Url { target: shown(target), reason: e.to_string() })?;
+    if !matches!(parsed.scheme(), "http" | "https") {
+        let reason = "only http and https are sent".to_owned();
+        return Err(Unsendable::Url { target: shown(target), reason });
+    }
+    check(&parsed, target)?;
+    Ok(parsed)
 }
 
 /// Appends the parameters of `query` that the identity does not set, as they were written.
@@ -42,7 +54,7 @@ fn write_kept(text: &mut String, query: &str, identity: &Identity) {
     }
 }
 
-fn check(url: &Url, target: Target<'_>) -> Result<(), Unsendable> {
+fn check(url: &Url, target: Target<'_, '_>) -> Result<(), Unsendable> {
     match target {
         Target::Participant(place, _) => {
             let base = place.base_path.as_str();
@@ -61,7 +73,7 @@ fn check(url: &Url, target: Target<'_>) -> Result<(), Unsendable> {
 }
 
 /// The target without query and user info, and not longer than an error should be.
-fn shown(target: Target<'_>) -> String {
+fn shown(target: Target<'_, '_>) -> String {
     let (start, text) = match target {
         Target::Participant(place, rest) => (place.name.as_str(), rest),
         Target::Url(url) => ("", url),

@@ -1,7 +1,7 @@
 //! The HTTP face: parses requests, calls the coordinator, renders what it says. It decides nothing and never touches the
 //! store.
 //!
-//! The rooms: `workflows`, `trigger`, `executions`, `journal`, `events`, `health`, `openapi` have the endpoints; `body`,
+//! The rooms: `workflows`, `trigger`, `executions`, `journal`, `events`, `participants`, `health`, `openapi` have the endpoints; `body`,
 //! `input`, `params` and `wait` read requests; `render`, `entry`, `bytes` and `time` write answers; `problem` has every
 //! error.
 
@@ -13,8 +13,10 @@ mod executions;
 mod health;
 mod input;
 mod journal;
+mod message;
 mod openapi;
 mod params;
+mod participants;
 mod problem;
 mod render;
 mod time;
@@ -38,7 +40,7 @@ pub use problem::{Problem, ProblemKind};
 const UPLOADS_MAX: usize = 4;
 
 /// Every route: method and path, as the OpenAPI document names them.
-pub const ROUTES: [(&str, &str); 13] = [
+pub const ROUTES: [(&str, &str); 17] = [
     ("GET", "/health"),
     ("GET", "/openapi.json"),
     ("GET", "/v1/workflows"),
@@ -51,6 +53,10 @@ pub const ROUTES: [(&str, &str); 13] = [
     ("GET", "/v1/executions/{gid}/output"),
     ("GET", "/v1/executions/{gid}/journal"),
     ("GET", "/v1/executions/{gid}/events"),
+    ("GET", "/v1/participants"),
+    ("GET", "/v1/participants/{name}"),
+    ("POST", "/v1/participants/{name}/pause"),
+    ("POST", "/v1/participants/{name}/resume"),
     ("GET", "/problems/{slug}"),
 ];
 
@@ -95,6 +101,12 @@ pub fn router(api: Api) -> Router {
         .route("/v1/executions/{gid}/output", get(executions::output))
         .route("/v1/executions/{gid}/journal", get(journal::journal))
         .route("/v1/executions/{gid}/events", get(events::events))
+        .route("/v1/executions/{gid}/submit", post(message::submit))
+        .route("/v1/executions/{gid}/abort", post(message::abort))
+        .route("/v1/participants", get(participants::list))
+        .route("/v1/participants/{name}", get(participants::one))
+        .route("/v1/participants/{name}/pause", post(participants::pause))
+        .route("/v1/participants/{name}/resume", post(participants::resume))
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(CatchPanicLayer::custom(problem::panicked))

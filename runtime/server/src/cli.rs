@@ -1,10 +1,11 @@
-//! The command line: `serve` starts the runtime, `new` writes a project, every other command talks to a server over its
-//! HTTP API and decides nothing itself.
+//! The command line: `serve` starts the runtime, `new` writes a project, `check` tries a component out, every other
+//! command talks to a server over its HTTP API and decides nothing itself.
 //!
 //! What is typed is checked while it is parsed, so a command that runs has valid names. Data goes to stdout, talk to
 //! stderr; how it ended is an [`Exit`].
 
 mod answer;
+mod check;
 mod columns;
 mod deploy;
 mod drawing;
@@ -17,12 +18,14 @@ mod moment;
 mod new;
 mod output;
 mod paint;
+mod participants;
 mod run;
 mod server;
 mod show;
 
 use clap::{Parser, Subcommand};
 
+pub use check::CheckArgs;
 pub use deploy::DeployArgs;
 pub use error::CliError;
 pub use exit_code::Exit;
@@ -31,6 +34,7 @@ pub use ls::LsArgs;
 pub use new::{Language, NewArgs};
 pub use output::Format;
 pub use paint::ColorChoice;
+pub use participants::{ParticipantArgs, ParticipantCommand, ParticipantsArgs};
 pub use run::{OnTrap, RunArgs, Wait};
 pub use server::ServerArgs;
 pub use show::ShowArgs;
@@ -61,6 +65,10 @@ pub enum Command {
     Show(ShowArgs),
     /// Prints the journal of an execution, one line per entry.
     Journal(JournalArgs),
+    /// Shows the services that workflows call, pauses and resumes them.
+    Participants(ParticipantsArgs),
+    /// Tries out what can go wrong in a workflow, without a server, and says what would be left behind.
+    Check(CheckArgs),
     /// Writes a workflow project that builds.
     New(NewArgs),
 }
@@ -77,6 +85,8 @@ pub async fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Ls(args) => ls::run(args).await,
         Command::Show(args) => show::run(args).await,
         Command::Journal(args) => journal::run(args).await,
+        Command::Participants(args) => participants::run(args).await,
+        Command::Check(args) => check::run(args).await,
         Command::New(args) => new::run(&args),
     }
 }

@@ -12,8 +12,9 @@ use std::time::Duration;
 use figment::Figment;
 use figment::providers::{Env, Format as _, Toml};
 use reprise_coordinator::CoordinatorConfig;
+use reprise_engine::Completeness;
 use reprise_host::HostConfig;
-use reprise_outbound::{OutboundConfig, Participant};
+use reprise_outbound::{DatabaseConfig, OutboundConfig, Participant};
 use reprise_store::SqliteOptions;
 use serde::Deserialize;
 
@@ -29,7 +30,7 @@ const USUAL_FILE: &str = "reprise.toml";
 const ENV_PREFIX: &str = "REPRISE__";
 
 /// Everything that can be set.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Address of the HTTP API; port 0 lets the system choose.
@@ -40,6 +41,10 @@ pub struct Config {
     pub store: StoreKind,
     /// The services that workflows call, by name.
     pub participants: BTreeMap<String, Participant>,
+    /// The databases of SQL and XA operations, by name.
+    pub databases: BTreeMap<String, DatabaseConfig>,
+    /// How often databases are searched for prepared transactions that nobody has ended.
+    pub xa_sweep_ms: u64,
     /// Whether workflows may call whole URLs, or participants only.
     pub allow_urls: bool,
     /// Longest time of one attempt of a call where neither the branch nor the participant says otherwise.
@@ -54,6 +59,9 @@ pub struct Config {
     pub trap_retries: u32,
     /// Attempts of a commit or rollback after which it is reported as stuck.
     pub stuck_attempts: u32,
+    /// Whether a call that may change something must say how it is undone (`strict`), or may (`lenient`, for code that
+    /// was written for other systems). Holds for executions triggered from now on.
+    pub completeness: Completeness,
     /// The longest `wait` of a request.
     pub wait_max_ms: u64,
     /// Bounds on guests and requests.
@@ -92,6 +100,8 @@ impl Default for Config {
             data_dir: "reprise-data".into(),
             store: StoreKind::Sqlite,
             participants: outbound.participants,
+            databases: outbound.databases,
+            xa_sweep_ms: milliseconds(coordinator.xa_sweep),
             allow_urls: outbound.allow_urls,
             call_timeout_ms: milliseconds(outbound.default_timeout),
             connect_timeout_ms: milliseconds(outbound.connect_timeout),
@@ -99,6 +109,7 @@ impl Default for Config {
             idle_ms: milliseconds(coordinator.idle),
             trap_retries: coordinator.trap_retries,
             stuck_attempts: coordinator.stuck_attempts,
+            completeness: coordinator.completeness,
             wait_max_ms: 60_000,
             limits: Limits::default(),
             log: "info".into(),
@@ -154,6 +165,7 @@ impl Config {
     pub fn outbound(&self) -> OutboundConfig {
         OutboundConfig {
             participants: self.participants.clone(),
+            databases: self.databases.clone(),
             default_timeout: Duration::from_millis(self.call_timeout_ms),
             connect_timeout: Duration::from_millis(self.connect_timeout_ms),
             response_bytes_max: self.limits.response_bytes,
@@ -173,6 +185,8 @@ impl Config {
             input_bytes_max: self.limits.input_bytes,
             trap_retries: self.trap_retries,
             stuck_attempts: self.stuck_attempts,
+            completeness: self.completeness,
+            xa_sweep: Duration::from_millis(self.xa_sweep_ms),
         }
     }
 
@@ -221,6 +235,24 @@ mod tests {
     }
 
     #[test]
+    fn policies_of_a_participant_are_read() {
+        let toml = "[participants.bank]\nurl = 'http://a'\ndeadline_ms = 600_000\nconcurrency = 50\n\
+                    retry = { attempts = 20, jitter = 0.3 }\nrate = { per_second = 100 }\n\
+                    breaker = { failures = 5, open_ms = 10_000 }\n\
+                    [participants.bank.outcome_map]\nhttp = { 404 = 'failure', '500-599' = 'retry' }\n\
+                    matches = [{ body = '/error/code', equals = 7, outcome = 'failure' }]";
+        let config = load(toml, &["--set", "participants.bank.rate.per_second=0.5"]).expect("valid");
+        let bank = &config.participants["bank"];
+        assert_eq!((bank.deadline_ms, bank.concurrency.map(u32::from)), (Some(600_000), Some(50)));
+        assert_eq!((bank.retry.attempts, bank.retry.jitter), (Some(20), Some(0.3)));
+        assert_eq!(bank.rate.map(|rate| rate.per_second), Some(0.5));
+        assert_eq!(bank.breaker.map(|breaker| (breaker.failures.get(), breaker.open_ms)), Some((5, 10_000)));
+        assert_eq!(bank.outcome_map.http["500-599"], reprise_engine::Outcome::Unknown);
+        assert_eq!(bank.outcome_map.matches[0].equals, Some(7.into()));
+        reprise_outbound::Outbound::new(config.outbound()).expect("usable");
+    }
+
+    #[test]
     fn nothing_set_is_the_default() {
         assert_eq!(load("", &[]).expect("valid"), Config::default());
     }
@@ -230,6 +262,10 @@ mod tests {
         let toml = "[participants.bank]\nurl = 'http://x'\nheaders = 'Bearer s3cret'";
         let error = load(toml, &[]).expect_err("wrong").to_string();
         assert!(error.contains("`participants.bank.headers`") && !error.contains("s3cret"), "{error}");
+        for toml in ["databases = 's3cret'", "[databases]\nledger = 's3cret'", "[databases.ledger]\nurl = ['s3cret']"] {
+            let error = load(toml, &[]).expect_err("wrong").to_string();
+            assert!(error.contains("`databases") && !error.contains("s3cret"), "{error}");
+        }
     }
 
     #[test]
@@ -241,6 +277,18 @@ mod tests {
             ("[limits]\ninstances = 0", &[], &["`limits.instances`", "at least 1"]),
             ("[participants.bank]\nurl = 'http://x'\nport = 3", &[], &["`participants.bank.port`"]),
             ("[participants.bank]\ntimeout_ms = 3", &[], &["`participants.bank`", "url"]),
+            ("[participants.b]\nurl = 'http://x'\nrate = { burst = 1 }", &[], &["`participants.b.rate", "per_second"]),
+            ("[participants.b]\nurl = 'http://x'\nconcurrency = 0", &[], &["`participants.b.concurrency`", "nonzero"]),
+            (
+                "[participants.b]\nurl = 'http://x'\nretry = { pause = 1 }",
+                &[],
+                &["`participants.b.retry.pause`", "jitter"],
+            ),
+            (
+                "[participants.b]\nurl = 'http://x'\n[participants.b.outcome_map.http]\n404 = 'maybe'",
+                &[],
+                &["`participants.b.outcome_map.http.404`", "maybe"],
+            ),
             ("store = 'oracle'", &[], &["`store`", "oracle", "sqlite"]),
             ("listen = ", &[], &[".toml", "line 1"]),
             ("", &["--set", "limits.nothing=1"], &["`limits.nothing`", "command line"]),

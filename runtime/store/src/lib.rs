@@ -240,6 +240,24 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError`].
     async fn component(&self, digest: Digest) -> Result<Option<Vec<u8>>, StoreError>;
 
+    /// Names of the participants that are paused, in order.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn paused_participants(&self) -> Result<Vec<String>, StoreError>;
+
+    /// Keeps a participant paused until [`Self::resume_participant`]; the same when it is paused already.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn pause_participant(&self, name: &str, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Ends a pause; the same when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn resume_participant(&self, name: &str) -> Result<(), StoreError>;
+
     /// Whether the store answers.
     ///
     /// # Errors

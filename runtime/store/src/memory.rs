@@ -118,6 +118,20 @@ impl Store for MemoryStore {
         Ok(self.tables().components.get(&digest).cloned())
     }
 
+    async fn paused_participants(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.tables().paused.iter().cloned().collect())
+    }
+
+    async fn pause_participant(&self, name: &str, _now: Timestamp) -> Result<(), StoreError> {
+        self.tables().paused.insert(name.to_owned());
+        Ok(())
+    }
+
+    async fn resume_participant(&self, name: &str) -> Result<(), StoreError> {
+        self.tables().paused.remove(name);
+        Ok(())
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
     }
@@ -132,6 +146,7 @@ struct Tables {
     quarantined: BTreeSet<ExecutionKey>,
     components: HashMap<Digest, Vec<u8>>,
     deployments: BTreeMap<WorkflowName, Vec<Deployment>>,
+    paused: BTreeSet<String>,
 }
 
 #[derive(Debug)]

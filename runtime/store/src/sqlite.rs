@@ -2,7 +2,7 @@
 //!
 //! One connection writes, a few read; with a write-ahead log neither waits for the other. The rooms: `open` and `lock`
 //! decide whether the file is ours, `wal` keeps its log allocated, `writer` owns the writing connection and `batch` what
-//! becomes of the writes of one commit, `statements`, `read` and `deployments` have the SQL, `rows` the values.
+//! becomes of the writes of one commit, `statements`, `read`, `deployments` and `participants` have the SQL, `rows` the values.
 
 mod batch;
 mod deployments;
@@ -11,6 +11,7 @@ mod error;
 mod lock;
 mod many;
 mod open;
+mod participants;
 mod read;
 mod rows;
 mod statements;
@@ -138,6 +139,18 @@ impl Store for SqliteStore {
 
     async fn component(&self, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
         deployments::component(&self.readers, digest).await.map_err(store_error)
+    }
+
+    async fn paused_participants(&self) -> Result<Vec<String>, StoreError> {
+        participants::paused(&self.readers).await.map_err(store_error)
+    }
+
+    async fn pause_participant(&self, name: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.writer.lock().await.participant(name, Some(now)).await
+    }
+
+    async fn resume_participant(&self, name: &str) -> Result<(), StoreError> {
+        self.writer.lock().await.participant(name, None).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -15,6 +15,11 @@ const ID_BYTES_MAX: usize = 128;
 /// Longest transaction type and op in bytes, as DTM's barrier table has them.
 const WORD_BYTES_MAX: usize = 45;
 
+/// Branch, op and barrier id of a message's local transaction, as DTM has them.
+const MESSAGE_BRANCH: &str = "00";
+pub(crate) const MESSAGE_OP: &str = "msg";
+pub(crate) const MESSAGE_BARRIER: &str = "01";
+
 /// One operation of one branch of a global transaction, as the caller names it.
 ///
 /// Reprise sends `trans_type` `workflow` and the ops `action`, `commit` and `rollback`; DTM's other modes also send
@@ -67,6 +72,19 @@ impl Branch {
             branch_id: checked("branch_id", branch_id, ID_BYTES_MAX)?,
             op: checked("op", op, WORD_BYTES_MAX)?,
         })
+    }
+
+    /// The local transaction of the message `gid`, which commits together with the decision to send it.
+    ///
+    /// # Errors
+    /// [`BranchError::Missing`] or [`BranchError::TooLong`]: it is no gid.
+    pub fn message(gid: &str) -> Result<Self, BranchError> {
+        Self::new("msg", gid, MESSAGE_BRANCH, MESSAGE_OP)
+    }
+
+    /// Who answers the query-back of this message: a rollback that takes the place of the local transaction, if it can.
+    pub(crate) fn query_back(&self) -> Self {
+        Self { branch_id: MESSAGE_BRANCH.to_owned(), op: "rollback".to_owned(), ..self.clone() }
     }
 
     /// The kind of transaction: `workflow`, or DTM's `saga`, `tcc`, `msg`, `xa`.

@@ -8,8 +8,11 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use rstest::rstest;
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::client::Books::{self, MariaDb, Postgres, Redis, Sqlite};
 
 struct Process {
     child: Child,
@@ -17,10 +20,10 @@ struct Process {
 }
 
 impl Process {
-    fn start(directory: &Path, flags: &[&str]) -> Self {
+    fn start(database: &str, directory: &Path, flags: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_bank"))
             .arg("--database")
-            .arg(directory.join("bank.db"))
+            .arg(database)
             .arg("--request-log")
             .arg(directory.join("requests.jsonl"))
             .args(flags)
@@ -59,10 +62,12 @@ impl Drop for Process {
 const TRANSFER: &str = "/transfer-in?gid=g&trans_type=workflow&branch_id=01&op=action";
 const BODY: &str = r#"{"account":"bob","amount":30}"#;
 
-#[test]
-fn a_crash_loses_nothing_and_moves_nothing() {
+#[rstest]
+#[tokio::test]
+async fn a_crash_loses_nothing_and_moves_nothing(#[values(Sqlite, Postgres, MariaDb, Redis)] books: Books) {
     let directory = TempDir::new().expect("a temporary directory");
-    let mut bank = Process::start(directory.path(), &["--account", "alice=100", "--account", "bob=0"]);
+    let database = books.url(&directory).await;
+    let mut bank = Process::start(&database, directory.path(), &["--account", "alice=100", "--account", "bob=0"]);
     let done = bank.send("POST", "/transfer-out?gid=f&trans_type=workflow&branch_id=01&op=action", {
         r#"{"account":"alice","amount":30}"#
     });
@@ -71,7 +76,7 @@ fn a_crash_loses_nothing_and_moves_nothing() {
     assert_eq!(bank.send("POST", TRANSFER, BODY), "");
     assert_eq!(bank.child.wait().expect("ends").code(), Some(137));
 
-    let bank = Process::start(directory.path(), &[]);
+    let bank = Process::start(&database, directory.path(), &[]);
     let accounts = bank.send("GET", "/accounts", "");
     assert!(accounts.contains(r#""account":"alice","balance":70"#), "{accounts}");
     let moved = bank.send("POST", TRANSFER, BODY);
@@ -86,7 +91,8 @@ fn a_crash_loses_nothing_and_moves_nothing() {
 #[test]
 fn ends_well_on_sigterm() {
     let directory = TempDir::new().expect("a temporary directory");
-    let mut bank = Process::start(directory.path(), &[]);
+    let database = directory.path().join("bank.db");
+    let mut bank = Process::start(&database.to_string_lossy(), directory.path(), &[]);
     let health = bank.send("GET", "/health", "");
     assert!(health.starts_with("HTTP/1.1 200"), "{health}");
     let pid = bank.child.id().to_string();
@@ -102,4 +108,14 @@ fn says_how_an_account_is_written() {
         .expect("runs");
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("NAME=BALANCE"));
+}
+
+#[rstest]
+#[case("oracle://user:secret@127.0.0.1/bank", "sqlite:, postgres:, mysql: or redis:")]
+#[case("postgres://user:secret@127.0.0.1:1/bank", "127.0.0.1:1/bank")]
+fn says_what_is_wrong_with_the_database_but_no_password(#[case] url: &str, #[case] said: &str) {
+    let output = Command::new(env!("CARGO_BIN_EXE_bank")).args(["--database", url]).output().expect("runs");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains(said) && !text.contains("secret"), "{text}");
 }

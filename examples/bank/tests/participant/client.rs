@@ -1,4 +1,4 @@
-//! A bank in a temporary file with alice = 100 and bob = 0, and what a test asks it over HTTP, in process.
+//! A bank in any of its databases with alice = 100 and bob = 0, and what a test asks it over HTTP, in process.
 
 use axum::{
     Router,
@@ -10,20 +10,52 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
+/// A kind of database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Books {
+    Sqlite,
+    Postgres,
+    MariaDb,
+    Redis,
+}
+
+impl Books {
+    /// The URL of an empty database; a file is in `directory`.
+    pub(crate) async fn url(self, directory: &TempDir) -> String {
+        match self {
+            Self::Sqlite => format!("sqlite:{}", directory.path().join("bank.db").display()),
+            Self::Postgres => reprise_test_services::postgres().await,
+            Self::MariaDb => reprise_test_services::mariadb().await,
+            Self::Redis => reprise_test_services::redis().await,
+        }
+    }
+}
+
 /// A bank, its router, and the directory that goes when they do.
 pub(crate) struct Client {
     pub(crate) bank: Bank,
     router: Router,
-    _directory: TempDir,
+    _directory: Option<TempDir>,
 }
 
 impl Client {
+    /// A bank in a file, where it does not matter which database it is.
     pub(crate) async fn open() -> Self {
+        Self::open_in(Books::Sqlite).await
+    }
+
+    /// A bank in a fresh database.
+    pub(crate) async fn open_in(books: Books) -> Self {
         let directory = TempDir::new().expect("a temporary directory");
-        let bank = Bank::open(&directory.path().join("bank.db")).await.expect("opens");
+        let bank = Bank::open(&books.url(&directory).await).await.expect("opens");
+        Self { _directory: Some(directory), ..Self::of(bank).await }
+    }
+
+    /// The client of an empty bank.
+    pub(crate) async fn of(bank: Bank) -> Self {
         bank.put_account("alice", 100).await.expect("creates");
         bank.put_account("bob", 0).await.expect("creates");
-        Self { router: router(bank.clone()), bank, _directory: directory }
+        Self { router: router(bank.clone()), bank, _directory: None }
     }
 
     /// Any request, its status and its JSON body, or its text as a JSON string.

@@ -5,11 +5,15 @@ use futures::future::join_all;
 use rstest::rstest;
 use serde_json::json;
 
-use crate::client::Client;
+use crate::client::{
+    Books::{self, MariaDb, Postgres, Redis, Sqlite},
+    Client,
+};
 
+#[rstest]
 #[tokio::test]
-async fn a_repeat_has_the_same_answer_and_no_second_effect() {
-    let client = Client::open().await;
+async fn a_repeat_has_the_same_answer_and_no_second_effect(#[values(Sqlite, Postgres, MariaDb, Redis)] books: Books) {
+    let client = Client::open_in(books).await;
     let first = client.call("/transfer-out", "action", "alice", 30).await;
     assert_eq!(first, (200, json!({ "account": "alice", "balance": 70 })));
     client.call_as("other", "/transfer-out", "action", "alice", 5).await;
@@ -19,9 +23,10 @@ async fn a_repeat_has_the_same_answer_and_no_second_effect() {
     assert_eq!(client.effects().await, ["g 01 action alice -30 0 x1", "other 01 action alice -5 0 x1"]);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_refusal_is_repeated_and_has_nothing_to_undo() {
-    let client = Client::open().await;
+async fn a_refusal_is_repeated_and_has_nothing_to_undo(#[values(Sqlite, Postgres, MariaDb, Redis)] books: Books) {
+    let client = Client::open_in(books).await;
     let first = client.call("/transfer-out", "action", "alice", 101).await;
     assert_eq!(first, (409, json!({ "error": "`alice` has too little money" })));
     client.bank.put_account("alice", 1000).await.expect("sets");
@@ -33,9 +38,10 @@ async fn a_refusal_is_repeated_and_has_nothing_to_undo() {
     assert!(client.effects().await.is_empty());
 }
 
+#[rstest]
 #[tokio::test]
-async fn rollback_undoes_once_and_nothing_comes_after_it() {
-    let client = Client::open().await;
+async fn rollback_undoes_once_and_nothing_comes_after_it(#[values(Sqlite, Postgres, MariaDb, Redis)] books: Books) {
+    let client = Client::open_in(books).await;
     client.call("/transfer-out", "action", "alice", 30).await;
     let undone = client.call("/transfer-out/revert", "rollback", "alice", 30).await;
     assert_eq!(undone, (200, json!({ "account": "alice", "balance": 100 })));
@@ -48,9 +54,12 @@ async fn rollback_undoes_once_and_nothing_comes_after_it() {
     assert_eq!((client.money("alice").await, client.money("bob").await), ((100, 0), (0, 0)));
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_compensates_succeeds_even_when_the_money_is_spent() {
-    let client = Client::open().await;
+async fn what_compensates_succeeds_even_when_the_money_is_spent(
+    #[values(Sqlite, Postgres, MariaDb, Redis)] books: Books,
+) {
+    let client = Client::open_in(books).await;
     client.call_as("a", "/transfer-in", "action", "bob", 30).await;
     client.call_as("b", "/transfer-out", "action", "bob", 30).await;
     assert_eq!(client.call_as("a", "/transfer-in/revert", "rollback", "bob", 30).await.0, 200);
@@ -73,9 +82,10 @@ async fn a_wrong_request_is_told_so(#[case] uri: &str, #[case] body: &str) {
     assert_eq!(client.answers(), ["invalid"]);
 }
 
+#[rstest]
 #[tokio::test]
-async fn the_log_shows_each_request_and_can_be_emptied() {
-    let client = Client::open().await;
+async fn the_log_shows_each_request_and_can_be_emptied(#[values(Sqlite, Postgres, MariaDb, Redis)] books: Books) {
+    let client = Client::open_in(books).await;
     client.call("/transfer-in", "action", "bob", 30).await;
     let (status, _) = client.send(Method::POST, "/notify?gid=g&committed=true", "all done").await;
     assert_eq!(status, StatusCode::OK);
@@ -100,9 +110,10 @@ async fn the_log_shows_each_request_and_can_be_emptied() {
     assert_eq!(client.send(Method::GET, "/requests", "").await.1, json!([]));
 }
 
+#[rstest]
 #[tokio::test]
-async fn the_admin_sets_and_lists_accounts() {
-    let client = Client::open().await;
+async fn the_admin_sets_and_lists_accounts(#[values(Sqlite, Postgres, MariaDb, Redis)] books: Books) {
+    let client = Client::open_in(books).await;
     let (_, account) = client.send(Method::PUT, "/accounts/carol", r#"{"balance":7}"#).await;
     assert_eq!(account, json!({ "account": "carol", "balance": 7, "frozen": 0 }));
     client.send(Method::PUT, "/accounts/alice", r#"{"balance":1}"#).await;
@@ -128,9 +139,10 @@ async fn the_admin_sets_and_lists_accounts() {
     assert_eq!(client.send(Method::GET, "/effects?gid=h", "").await.1, json!([]));
 }
 
+#[rstest]
 #[tokio::test]
-async fn many_at_once_take_effect_once_and_money_is_kept() {
-    let client = Client::open().await;
+async fn many_at_once_take_effect_once_and_money_is_kept(#[values(Sqlite, Postgres, MariaDb, Redis)] books: Books) {
+    let client = Client::open_in(books).await;
     let transfers = (0..20).flat_map(|n| {
         let gid = format!("g{n}");
         let client = &client;

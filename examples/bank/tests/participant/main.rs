@@ -5,4 +5,6 @@ mod client;
 mod faults;
 mod grpc;
 mod http;
+mod message;
+mod outage;
 mod tcc;

@@ -5,8 +5,10 @@ use crate::bindings::reprise::workflow::types::{self, Operation, SqlOp};
 
 /// Statements that run in one local transaction of a configured database, exactly once: a barrier row is in the same
 /// transaction. Or, by [`Self::xa`], prepared now and committed or rolled back with the whole transaction.
+/// [`Reply::rows`](crate::Reply::rows) and [`Reply::affected`](crate::Reply::affected) read what they came to.
 ///
 /// ```
+/// # use std::collections::BTreeMap;
 /// # use reprise_guest::{Failure, Sql, Statement, Transaction};
 /// # async fn example(tx: &Transaction) -> Result<(), Failure> {
 /// let take = Statement::new("UPDATE account SET balance = balance - ? WHERE id = ? AND balance >= ?")
@@ -14,7 +16,9 @@ use crate::bindings::reprise::workflow::types::{self, Operation, SqlOp};
 ///     .bind("alice")
 ///     .bind(30)
 ///     .affected(1);
-/// tx.branch().call(Sql::on("bank").statement(take).xa()).await?;
+/// let select = Statement::new("SELECT balance FROM account WHERE id = ?").bind("alice");
+/// let reply = tx.branch().call(Sql::on("bank").statement(take).statement(select).xa()).await?;
+/// let balances: Vec<BTreeMap<String, i64>> = reply.rows(1)?;
 /// # Ok(())
 /// # }
 /// ```

@@ -1,131 +1,112 @@
-//! The imports of the WIT world, performed by the [`World`](super::world::World) of the current run.
+//! The imports of the WIT world, answered by the engine of the current run.
 
-use std::time::Duration;
+use reprise_engine::{Execution, GuestError, GuestUndo, Op, Ticket};
 
 use super::{
-    request::{Request, Role},
-    tickets::Taken,
-    world::{BranchState, Registered, What, World, import},
+    convert,
+    world::{World, stop, with},
 };
 use crate::{
-    bindings::reprise::workflow::types::{self, Moment, Operation, Phase},
+    bindings::reprise::workflow::types::{CallError, Duration, Moment, Operation, Response},
     log::Level,
-    options::Options,
 };
 
-/// 2026-01-01T00:00:00Z, when every test starts.
-const START_SECONDS: u32 = 1_767_225_600;
-
 pub(crate) fn new_branch() -> u32 {
-    import("new-branch".to_owned(), |world| {
-        world.branches.push(BranchState::default());
-        u32::try_from(world.branches.len()).expect("a test has fewer branches")
-    })
+    ask(Execution::new_branch)
 }
 
 pub(crate) fn set_options(branch: u32, options: &str) -> Result<(), String> {
-    import(format!("set-options {branch} {options}"), |world| {
-        let new: Options = serde_json::from_str(options).map_err(|error| format!("branch options: {error}"))?;
-        if new.retry.attempts == Some(0) {
-            return Err("branch options: retry.attempts is 0; use 1 or more".to_owned());
-        }
-        world.branch(branch)?.options.lay_over(new);
-        Ok(())
-    })
+    with(|world| world.execution.set_options(branch, options))
 }
 
 pub(crate) fn on_commit(branch: u32, operation: &Operation) -> Result<(), String> {
-    register(branch, Phase::Commit, What::Op(operation.clone()), &key(operation))
+    register(Op::Commit, branch, operation)
 }
 
 pub(crate) fn on_rollback(branch: u32, operation: &Operation) -> Result<(), String> {
-    register(branch, Phase::Rollback, What::Op(operation.clone()), &key(operation))
+    register(Op::Rollback, branch, operation)
 }
 
 pub(crate) fn on_commit_handler(branch: u32, name: &str, payload: &[u8]) -> Result<(), String> {
-    register(branch, Phase::Commit, handler(name, payload), name)
+    register_handler(Op::Commit, branch, name, payload)
 }
 
 pub(crate) fn on_rollback_handler(branch: u32, name: &str, payload: &[u8]) -> Result<(), String> {
-    register(branch, Phase::Rollback, handler(name, payload), name)
+    register_handler(Op::Rollback, branch, name, payload)
 }
 
 pub(crate) fn on_finish(operation: &Operation) -> Result<(), String> {
-    import(format!("on-finish {}", key(operation)), |world| {
-        not_in_a_handler(world)?;
-        world.finish.push(operation.clone());
-        Ok(())
-    })
+    register(Op::Finish, 0, operation)
 }
 
 pub(crate) fn submit(branch: u32, operation: &Operation) -> u32 {
-    import(format!("submit {branch} {}", key(operation)), |world| {
-        if let Operation::Xa(_) = operation {
-            world.registered.push(Registered { branch, phase: None, what: What::Op(operation.clone()) });
-        }
-        world.start(branch, operation)
-    })
+    let operation = convert::operation(operation);
+    let ticket = ask(|execution| match operation {
+        Ok(operation) => execution.submit(branch, operation),
+        Err(mistake) => execution.mistake(mistake),
+    });
+    ticket.0
 }
 
 pub(crate) fn wait_any(tickets: &[u32]) -> u32 {
-    import(format!("wait-any {tickets:?}"), |world| {
-        u32::try_from(world.wait_any(tickets)).expect("a test has fewer tickets")
-    })
+    wait(|execution| execution.wait_any(tickets))
 }
 
-pub(crate) fn take(ticket: u32) -> Taken {
-    import(format!("take {ticket}"), |world| world.take(ticket))
+pub(crate) fn take_response(ticket: u32) -> Result<Response, CallError> {
+    convert::response(wait(|execution| execution.take(Ticket(ticket))))
+}
+
+pub(crate) fn scope(branch: Option<u32>) -> Result<(), String> {
+    branch.map_or(Ok(()), |branch| with(|world| world.execution.check_branch(branch)))
 }
 
 pub(crate) fn cancel(ticket: u32) {
-    import(format!("cancel {ticket}"), |world| world.cancel(ticket));
+    ask(|execution| execution.cancel(Ticket(ticket)));
 }
 
 pub(crate) fn now() -> Moment {
-    import("now".to_owned(), |world| Moment {
-        seconds: START_SECONDS.saturating_add(u32::try_from(world.clock.as_secs()).unwrap_or(u32::MAX)),
-        nanos: world.clock.subsec_nanos(),
-    })
+    let now = with(|world| world.execution.now());
+    let nanos = u32::try_from(now.0 % 1_000 * 1_000_000).expect("less than a second");
+    Moment { seconds: u32::try_from(now.0 / 1_000).unwrap_or(u32::MAX), nanos }
 }
 
-pub(crate) fn timer(length: types::Duration) -> u32 {
-    import(format!("timer {length:?}"), |world| world.start_timer(Duration::new(length.seconds.into(), length.nanos)))
+pub(crate) fn timer(Duration { seconds, nanos }: Duration) -> u32 {
+    let length_ms = u64::from(seconds) * 1_000 + u64::from(nanos).div_ceil(1_000_000);
+    ask(|execution| execution.timer(length_ms)).0
 }
 
 pub(crate) fn bytes(length: u32) -> Vec<u8> {
-    import(format!("bytes {length}"), |world| (0..length).map(|_| next_random(&mut world.random)).collect())
+    ask(|execution| execution.random(length))
 }
 
 pub(crate) fn write(level: Level, message: &str) {
-    import(format!("log {message}"), |world| world.log.push((level, message.to_owned())));
+    with(|world| {
+        if world.is_live() {
+            world.log.push((level, message.to_owned()));
+        }
+    });
 }
 
-fn register(branch: u32, phase: Phase, what: What, name: &str) -> Result<(), String> {
-    import(format!("register {phase:?} {branch} {name}"), |world| {
-        not_in_a_handler(world)?;
-        world.branch(branch)?;
-        world.registered.push(Registered { branch, phase: Some(phase), what });
-        Ok(())
-    })
+fn register(op: Op, branch: u32, operation: &Operation) -> Result<(), String> {
+    let undo = GuestUndo::Operation(convert::operation(operation)?);
+    with(|world| world.execution.register(op, branch, undo))
 }
 
-fn handler(name: &str, payload: &[u8]) -> What {
-    What::Handler { name: name.to_owned(), payload: payload.to_vec() }
+fn register_handler(op: Op, branch: u32, name: &str, payload: &[u8]) -> Result<(), String> {
+    let undo = GuestUndo::Handler { name: name.to_owned(), payload: payload.to_vec() };
+    with(|world| world.execution.register(op, branch, undo))
 }
 
-fn not_in_a_handler(world: &World) -> Result<(), String> {
-    if world.handling.is_some() { Err("only the workflow registers operations".to_owned()) } else { Ok(()) }
+fn ask<T>(question: impl FnOnce(&mut Execution) -> Result<T, GuestError>) -> T {
+    with(|world| question(&mut world.execution)).unwrap_or_else(|error| stop(&error))
 }
 
-/// An operation as the determinism check compares it.
-fn key(operation: &Operation) -> String {
-    let request = Request::new(None, Role::Action, operation);
-    format!("{} {}", request.key, String::from_utf8_lossy(&request.body))
-}
-
-/// SplitMix64, of which a byte is used.
-fn next_random(state: &mut u64) -> u8 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    ((mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB) >> 56) as u8
+/// Asks until there is an answer, and lets time pass meanwhile.
+fn wait<T>(question: impl Fn(&mut Execution) -> Result<Option<T>, GuestError>) -> T {
+    loop {
+        if let Some(answer) = ask(&question) {
+            return answer;
+        }
+        with(World::advance);
+    }
 }

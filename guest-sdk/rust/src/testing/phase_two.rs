@@ -1,75 +1,76 @@
-//! Phase two as the runtime does it: everything registered for the outcome, in reverse order, each repeated until it
-//! succeeds; then what was registered for the end.
+//! Phase two as the runtime's driver does it: everything registered for the outcome, in reverse order, each repeated
+//! until it succeeds; then what was registered for the end.
+
+use reprise_engine::{BranchOptions, Op, Phase, Pursuit, Registration, Scope, Send, Step, Ticket, Undo};
 
 use super::{
-    answer::Kind,
-    request::{Request, Role},
-    tickets::{STUCK_AFTER, pause},
-    world::{self, Registered, What},
+    calls::Slot,
+    world::{World, stop, with},
 };
-use crate::{
-    bindings::reprise::workflow::types::{Operation, Phase},
-    entry,
-};
+use crate::{bindings::reprise::workflow::types, entry};
 
 /// Commits or rolls back.
-pub(super) fn perform(commit: bool) {
-    let (phase, role) = if commit { (Phase::Commit, Role::Commit) } else { (Phase::Rollback, Role::Rollback) };
-    while let Some(Registered { branch, phase: only, what }) = world::with(|world| world.registered.pop()) {
-        if only.is_some_and(|only| only != phase) || !commit && nothing_to_undo(branch) {
-            continue;
-        }
-        match what {
-            What::Op(Operation::Xa(op)) if only.is_none() => end_xa(branch, role, &Operation::Xa(op)),
-            What::Op(operation) => repeat(Some(branch), role, &operation),
-            What::Handler { name, payload } => handle(phase, branch, &name, &payload),
-        }
-    }
-    for operation in world::with(|world| std::mem::take(&mut world.finish)) {
-        repeat(None, Role::Finish, &operation);
-    }
-}
-
-fn nothing_to_undo(branch: u32) -> bool {
-    world::with(|world| {
-        world.branch(branch).is_ok_and(|state| state.refused && state.options.compensate_failed != Some(true))
-    })
-}
-
-/// The runtime ends an XA branch by itself.
-fn end_xa(branch: u32, role: Role, operation: &Operation) {
-    let request = Request::new(Some(branch), role, operation);
-    world::with(|world| world.note(request, &Kind::Success(Vec::new())));
-}
-
-fn repeat(branch: Option<u32>, role: Role, operation: &Operation) {
-    let request = Request::new(branch, role, operation);
-    for attempt in 1..=STUCK_AFTER {
-        let success = world::with(|world| {
-            let options = branch.and_then(|id| world.branch(id).ok().map(|state| state.options.clone()));
-            let answer = world.attempt(request.clone(), attempt);
-            world.clock += answer.delay;
-            let success = matches!(answer.kind, Kind::Success(_));
-            if !success {
-                world.clock += pause(&options.unwrap_or_default(), attempt);
+pub(super) fn perform() {
+    loop {
+        match with(|world| world.execution.step()) {
+            Step::PhaseTwo { index, registration } => {
+                with(settle_run);
+                perform_one(index, registration);
             }
-            success
-        });
-        if success {
-            return;
+            Step::Finish { index, registration } => perform_one(index, registration),
+            Step::Close => with(|world| {
+                settle_run(world);
+                world.execution.close();
+                world.record();
+            }),
+            Step::Run | Step::Confirm(_) => unreachable!("`run` has returned"),
+            Step::Done => return,
         }
     }
-    panic!("stuck: {request} did not succeed in {STUCK_AFTER} attempts");
 }
 
-fn handle(phase: Phase, branch: u32, name: &str, payload: &[u8]) {
-    world::with(|world| world.handling = Some((phase, branch)));
-    for attempt in 1..=STUCK_AFTER {
-        match entry::finish(phase, branch, name, payload.to_vec()) {
-            Ok(()) => break,
-            Err(failure) if attempt == STUCK_AFTER => panic!("stuck: {failure}"),
-            Err(_) => world::with(|world| world.clock += pause(&crate::Options::new(), attempt)),
-        }
+/// Calls that `run` left open: a commit needs their end, a rollback gives them up.
+fn settle_run(world: &mut World) {
+    if world.execution.phase() == Phase::RollingBack {
+        world.execution.abandon_in_flight();
+    } else {
+        answer_all(world, None);
     }
-    world::with(|world| world.handling = None);
+}
+
+fn answer_all(world: &mut World, scope: Scope) {
+    for send in world.execution.unanswered(scope) {
+        let slot = Slot::Call(send.scope, send.ticket);
+        world.start(slot, Box::new(send));
+        world.advance_past(slot);
+    }
+}
+
+fn perform_one(index: u32, Registration { op, branch, undo }: Registration) {
+    match undo {
+        Undo::Operation { operation, options } => with(|world| {
+            let options = BranchOptions::from_recorded(&options).expect("the engine wrote them");
+            let (pursuit, since) = (Pursuit::UntilDone, world.clock);
+            let (scope, ticket, again) = (None, Ticket(index), false);
+            let send = Send { scope, ticket, branch, op, operation, options, pursuit, since, again };
+            world.start(Slot::Registration(index), Box::new(send));
+            world.advance_past(Slot::Registration(index));
+        }),
+        Undo::Handler { name, payload, .. } => handle(index, op, branch.number(), &name, payload),
+    }
+}
+
+fn handle(index: u32, op: Op, branch: u32, name: &str, payload: Vec<u8>) {
+    let phase = if op == Op::Commit { types::Phase::Commit } else { types::Phase::Rollback };
+    with(|world| world.execution.enter(Some(index)));
+    if let Err(failure) = entry::finish(phase, branch, name, payload) {
+        panic!("the runtime would quarantine this execution: {failure}");
+    }
+    with(|world| {
+        world.execution.handler_returned().unwrap_or_else(|error| stop(&error));
+        world.execution.leave();
+        answer_all(world, Some(index));
+        world.execution.phase_two_done(index, 1);
+        world.record();
+    });
 }

@@ -1,10 +1,9 @@
 //! One attempt of an operation, as a test sees it.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
+use reprise_engine::{Op, Operation, Send, SqlOperation, SqlValue};
 use serde::de::DeserializeOwned;
-
-use crate::bindings::reprise::workflow::types::Operation;
 
 /// What an operation is for its branch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,14 +21,16 @@ pub enum Role {
 /// One attempt of an operation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// The branch, `01` and up; empty for what [`on_finish`](crate::Transaction::on_finish) registered.
+    /// The branch: `01` and up, `02-01` for the first that a handler of `02` opened; empty for what [`on_finish`](crate::Transaction::on_finish) registered.
     pub branch: String,
     /// What the operation is for the branch.
     pub role: Role,
     /// What is called: `POST bank/out`, `GRPC bank/bank.v1.Bank/In`, `SQL bank`.
     pub key: String,
-    /// The body, the message, or the statements as text, a line each.
+    /// The body, the message, or the statements as text, a line each: `UPDATE .. [30, "alice"]`.
     pub body: Vec<u8>,
+    /// Headers (gRPC: metadata) that the options of the branch set.
+    pub headers: BTreeMap<String, String>,
     /// Which attempt this is, from 1.
     pub attempt: u32,
     /// Virtual time since the start.
@@ -37,15 +38,25 @@ pub struct Request {
 }
 
 impl Request {
-    pub(super) fn new(branch: Option<u32>, role: Role, operation: &Operation) -> Self {
-        let (key, body) = match operation {
-            Operation::Http(op) => (format!("{} {}", op.method, op.target), op.body.clone()),
-            Operation::Grpc(op) => (format!("GRPC {}/{}", op.target, op.method), op.message.clone()),
+    pub(super) fn new(send: &Send) -> Self {
+        let (key, body) = match &send.operation {
+            Operation::Http { method, target, body } => (format!("{method} {target}"), body.clone()),
+            Operation::Request { method, url, body, .. } => (format!("{method} {url}"), body.clone()),
+            Operation::Grpc { target, method, message } => (format!("GRPC {target}/{method}"), message.clone()),
             Operation::Sql(op) => (format!("SQL {}", op.database), statements(op)),
             Operation::Xa(op) => (format!("XA {}", op.database), statements(op)),
+            Operation::XaFinish { database } => (format!("XA {database}"), Vec::new()),
         };
-        let branch = branch.map(|id| format!("{id:02}")).unwrap_or_default();
-        Self { branch, role, key, body, attempt: 0, at: Duration::ZERO }
+        let role = match send.op {
+            Op::Action => Role::Action,
+            Op::Commit => Role::Commit,
+            Op::Rollback => Role::Rollback,
+            Op::Finish => Role::Finish,
+            Op::Msg => unreachable!("a test has no message to confirm"),
+        };
+        let branch = if role == Role::Finish { String::new() } else { send.branch.to_string() };
+        let headers = send.options.headers.clone();
+        Self { branch, role, key, body, headers, attempt: 0, at: Duration::ZERO }
     }
 
     /// Reads the body as JSON.
@@ -80,7 +91,21 @@ impl fmt::Display for Request {
     }
 }
 
-fn statements(op: &crate::bindings::reprise::workflow::types::SqlOp) -> Vec<u8> {
-    let lines: Vec<_> = op.statements.iter().map(|one| format!("{} {:?}", one.sql, one.parameters)).collect();
-    lines.join("\n").into_bytes()
+fn statements(op: &SqlOperation) -> Vec<u8> {
+    let lines = op.statements.iter().map(|one| {
+        let parameters: Vec<_> = one.parameters.iter().map(literal).collect();
+        format!("{} [{}]", one.sql, parameters.join(", "))
+    });
+    lines.collect::<Vec<_>>().join("\n").into_bytes()
+}
+
+fn literal(value: &SqlValue) -> String {
+    match value {
+        SqlValue::Null => "NULL".to_owned(),
+        SqlValue::Boolean(value) => value.to_string(),
+        SqlValue::Integer(value) => value.to_string(),
+        SqlValue::Real(value) => format!("{value:?}"),
+        SqlValue::Text(value) => format!("{value:?}"),
+        SqlValue::Bytes(value) => format!("{value:?}"),
+    }
 }

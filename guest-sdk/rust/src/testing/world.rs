@@ -1,69 +1,41 @@
-//! The world of one test run: what the workflow registered, what was called, what each of its imports answered.
+//! The world of one test run: the execution as the engine keeps it, its journal, and what the test gets to see.
 //!
-//! Tickets and virtual time belong to [`tickets`](super::tickets), the end to [`phase_two`](super::phase_two).
+//! Attempts and virtual time belong to [`calls`](super::calls), the end to [`phase_two`](super::phase_two).
 
-use std::{any::Any, cell::RefCell, fmt, time::Duration};
+use std::{cell::RefCell, fmt, time::Duration};
 
-use super::{
-    answer::{Answer, Kind},
-    request::Request,
-    tickets::Tickets,
+use reprise_engine::{
+    Completeness, Digest, EntryRecord, Execution, GuestError, GuestLimits, Rules, RunResult, Timestamp,
 };
-use crate::{
-    bindings::reprise::workflow::types::{Operation, Phase},
-    log::Level,
-    options::Options,
-};
+
+use super::{answer::Answer, calls::Happening, request::Request};
+use crate::{failure::Failure, log::Level};
+
+/// 2026-01-01T00:00:00Z, when every test starts.
+const START: Timestamp = Timestamp(1_767_225_600_000);
 
 /// What a test registered to answer operations of a key.
-type Answerer = Box<dyn FnMut(&Request) -> Answer>;
+pub(super) type Answerer = Box<dyn FnMut(&Request) -> Answer>;
 
+/// What a test says before its run.
 #[derive(Default)]
-pub(super) struct World {
+pub(super) struct Setup {
     pub(super) answers: Vec<(String, Answerer)>,
-    pub(super) random: u64,
-    pub(super) clock: Duration,
-    pub(super) branches: Vec<BranchState>,
-    pub(super) registered: Vec<Registered>,
-    pub(super) finish: Vec<Operation>,
-    pub(super) tickets: Tickets,
+    pub(super) seed: u64,
+    pub(super) completeness: Completeness,
+}
+
+pub(super) struct World {
+    pub(super) execution: Execution,
+    pub(super) answers: Vec<(String, Answerer)>,
+    pub(super) clock: Timestamp,
+    /// What will happen, in the order in which it was found out.
+    pub(super) ahead: Vec<Happening>,
     pub(super) calls: Vec<Request>,
     pub(super) trace: Vec<String>,
     pub(super) log: Vec<(Level, String)>,
-    /// The phase and the branch that a handler runs for.
-    pub(super) handling: Option<(Phase, u32)>,
-    recorded: Vec<Recorded>,
-    /// How many of `recorded` a replay has consumed; none when live.
-    replayed: Option<usize>,
-}
-
-/// What the world knows of a branch.
-#[derive(Default)]
-pub(super) struct BranchState {
-    pub(super) options: Options,
-    pub(super) acted: bool,
-    /// The action was refused, so there is nothing to roll back.
-    pub(super) refused: bool,
-}
-
-/// What happens to a branch in phase two.
-pub(super) struct Registered {
-    pub(super) branch: u32,
-    /// None for both: an XA branch.
-    pub(super) phase: Option<Phase>,
-    pub(super) what: What,
-}
-
-#[derive(Clone)]
-pub(super) enum What {
-    Op(Operation),
-    Handler { name: String, payload: Vec<u8> },
-}
-
-/// A call of an import and its answer.
-struct Recorded {
-    call: String,
-    answer: Box<dyn Any>,
+    journal: Vec<EntryRecord>,
+    replays: bool,
 }
 
 thread_local! {
@@ -79,8 +51,8 @@ impl Drop for Entered {
     }
 }
 
-pub(super) fn enter(world: World) -> Entered {
-    WORLD.replace(Some(world));
+pub(super) fn enter(setup: Setup, input: Vec<u8>) -> Entered {
+    WORLD.replace(Some(World::new(setup, input)));
     Entered
 }
 
@@ -90,76 +62,83 @@ pub(super) fn with<T>(action: impl FnOnce(&mut World) -> T) -> T {
     })
 }
 
-/// An import: live it is performed and recorded, on replay it has to be the recorded call and gets its answer.
-pub(super) fn import<T: Clone + 'static>(call: String, live: impl FnOnce(&mut World) -> T) -> T {
-    with(|world| {
-        if let Some(at) = world.replayed {
-            world.replayed = Some(at + 1);
-            return world.recorded_answer(at, &call);
+/// The runtime would stop the workflow here; a test fails.
+pub(super) fn stop(error: &GuestError) -> ! {
+    match error {
+        GuestError::Diverged(divergence) => panic!("the workflow is not deterministic: {divergence}"),
+        GuestError::Misuse(text) | GuestError::Limit(text) => {
+            panic!("the runtime would quarantine this execution: {text}")
         }
-        let answer = live(world);
-        world.recorded.push(Recorded { call, answer: Box::new(answer.clone()) });
-        answer
-    })
-}
-
-pub(super) fn replay_from_start() {
-    with(|world| world.replayed = Some(0));
-}
-
-/// What comes after this is live again.
-pub(super) fn end_of_replay() {
-    with(|world| {
-        let at = world.replayed.take().unwrap_or_default();
-        if let Some(Recorded { call, .. }) = world.recorded.get(at) {
-            panic!("the workflow is not deterministic: its replay ended before call {at}, `{call}`");
-        }
-    });
+    }
 }
 
 impl World {
-    /// Makes one attempt: records it and asks for the answer.
-    pub(super) fn attempt(&mut self, mut request: Request, attempt: u32) -> Answer {
-        request.attempt = attempt;
-        request.at = self.clock;
-        let answerer = self.answers.iter_mut().rev().find(|(key, _)| match key.strip_suffix('*') {
-            Some(beginning) => request.key.starts_with(beginning),
-            None => *key == request.key,
-        });
-        let answer = match answerer {
-            Some((_, answerer)) => answerer(&request),
-            None if request.role == super::Role::Action => {
-                Answer::invalid(format!("the TestHost has no answer for `{0}`: add .on(\"{0}\", ..)", request.key))
-            }
-            None => Answer::ok(),
+    fn new(Setup { answers, seed, completeness }: Setup, input: Vec<u8>) -> Self {
+        let gid = format!("test-{seed}").parse().expect("letters, a hyphen and digits");
+        let workflow = "test".parse().expect("letters");
+        let rules = Rules { completeness, ..Rules::default() };
+        let digest = Digest::new([0; 32]);
+        let mut execution = Execution::start(gid, workflow, digest, input, rules, GuestLimits::default(), START);
+        execution.enter(None);
+        Self {
+            execution,
+            answers,
+            clock: START,
+            ahead: Vec::new(),
+            calls: Vec::new(),
+            trace: Vec::new(),
+            log: Vec::new(),
+            journal: Vec::new(),
+            replays: false,
+        }
+    }
+
+    /// The workflow returned.
+    pub(super) fn returned(&mut self, result: &Result<Vec<u8>, Failure>) {
+        let result = match result.clone() {
+            Ok(output) => RunResult::Output(output),
+            Err(Failure { message, details }) => RunResult::Failure { message, details },
         };
-        self.note(request, &answer.kind);
-        answer
+        self.execution.returned(result).unwrap_or_else(|error| stop(&error));
+        self.record();
+    }
+
+    /// Begins again with what the journal says, as the runtime does after a crash.
+    pub(super) fn replay(&mut self) {
+        let journal = self.journal.clone();
+        self.execution =
+            Execution::load(journal, GuestLimits::default()).expect("the journal was written by the same engine");
+        self.execution.tick(self.clock);
+        self.execution.enter(None);
+        self.ahead.clear();
+        self.replays = true;
+    }
+
+    /// What comes after this is live again.
+    pub(super) fn end_replay(&mut self) {
+        self.execution.leave();
+        // Timers of the replay; nothing else is started there.
+        self.execution.take_effects();
+        self.replays = false;
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        !self.replays
+    }
+
+    /// Makes the latest entries durable.
+    pub(super) fn record(&mut self) {
+        self.journal.extend(self.execution.take_outbox());
     }
 
     /// Adds an attempt to what the test gets to see.
-    pub(super) fn note(&mut self, request: Request, answer: &Kind) {
-        self.trace.push(format!("{request}: {answer}"));
+    pub(super) fn note(&mut self, request: Request, outcome: impl fmt::Display) {
+        self.trace.push(format!("{request}: {outcome}"));
         self.calls.push(request);
     }
 
-    pub(super) fn branch(&mut self, branch: u32) -> Result<&mut BranchState, String> {
-        let at = branch.checked_sub(1).map(|at| at as usize);
-        at.and_then(|at| self.branches.get_mut(at)).ok_or_else(|| format!("unknown branch {branch}"))
-    }
-
-    fn recorded_answer<T: Clone + 'static>(&self, at: usize, call: &str) -> T {
-        let Some(recorded) = self.recorded.get(at) else {
-            panic!("the workflow is not deterministic: call {at} of its replay is new: `{call}`");
-        };
-        assert_eq!(recorded.call, call, "the workflow is not deterministic: call {at} of its replay is another one");
-        recorded.answer.downcast_ref::<T>().expect("the same call has the same type of answer").clone()
-    }
-}
-
-impl fmt::Debug for World {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys: Vec<_> = self.answers.iter().map(|(key, _)| key).collect();
-        f.debug_struct("World").field("answers", &keys).finish_non_exhaustive()
+    /// Virtual time since the start.
+    pub(super) fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.clock.ms_since(START))
     }
 }

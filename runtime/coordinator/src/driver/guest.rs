@@ -26,6 +26,8 @@ pub(super) enum Driven<T> {
     Ended(Result<T, GuestFailure>),
     /// It has waited so long that its instance is given up.
     Idle,
+    /// The deadline of the execution has passed.
+    Late,
 }
 
 /// A guest with its place among the instances.
@@ -63,7 +65,9 @@ impl Driver {
         }
         match Execution::load(records, self.shared.config.limits) {
             Ok(execution) if *execution.gid() == self.gid => {
-                self.row = Some((execution.phase(), reprise_store::Activity::Active, execution.digest()));
+                let waits = execution.unconfirmed().is_some();
+                self.row = Some((execution.phase(), reprise_store::Activity::Active, execution.digest(), waits));
+                self.deadline = execution.rules().deadline;
                 self.session = Some(Session::new(execution));
                 self.timers.clear();
                 // Its instance talks to the session before.
@@ -161,12 +165,13 @@ impl Driver {
             };
             match happened {
                 Happened::Stop => return Err(self.stopped().await),
+                Happened::Deadline => return Ok(Driven::Late),
                 Happened::Idle => {
                     if self.is_idle().await? {
                         return Ok(Driven::Idle);
                     }
                 }
-                Happened::Written(..) | Happened::Done(_) | Happened::TimerDue(_) => {
+                Happened::Written(..) | Happened::Done(_) | Happened::TimerDue(_) | Happened::Command(_) => {
                     self.react(happened)?;
                 }
             }
@@ -184,6 +189,10 @@ impl Driver {
                     drop(placed);
                     self.wait_for_news().await?;
                     continue;
+                }
+                Driven::Late => {
+                    drop(placed);
+                    return self.late().await;
                 }
                 Driven::Ended(Ok(result)) => match self.returned(result) {
                     Ok(()) => {
@@ -228,14 +237,34 @@ impl Driver {
             tokio::time::sleep(PAUSE * *traps).await;
             return self.load().await;
         }
-        let rolls_back = self.with(|execution| execution.on_trap()) == OnTrap::Rollback && !diverged;
-        if rolls_back && self.with(|execution| execution.fail_run(format!("{reason}: {message}"))) {
-            self.with(Execution::leave);
-            self.settle().await?;
-            // The guest's state and its journal part ways here: phase two begins from the journal.
-            return self.load().await;
+        let rolls_back = self.with(|execution| execution.rules().on_trap) == OnTrap::Rollback && !diverged;
+        if rolls_back && self.fail(format!("{reason}: {message}")).await? {
+            return Ok(());
         }
         Err(self.quarantine(reason, &message, backtrace).await)
+    }
+
+    /// The deadline has passed while `run` goes on: the decision is taken for it.
+    async fn late(&mut self) -> Result<(), End> {
+        // Attempts under way end first: their results stay, and one of them may be a pivot's.
+        self.stop_calls().await?;
+        self.settle().await?;
+        let text = "the execution did not end within its timeout and is rolled back";
+        if !self.fail(text.into()).await? {
+            return self.load().await;
+        }
+        Ok(())
+    }
+
+    /// Rolls back without the guest, if it still can; phase two then begins from the journal, as the guest's state and
+    /// its journal part ways here.
+    pub(super) async fn fail(&mut self, message: String) -> Result<bool, End> {
+        if !self.with(|execution| execution.fail_run(message)) {
+            return Ok(false);
+        }
+        self.with(Execution::leave);
+        self.settle().await?;
+        self.load().await.map(|()| true)
     }
 
     /// The execution goes into the store as quarantined, though its journal can't be folded.

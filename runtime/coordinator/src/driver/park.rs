@@ -24,8 +24,9 @@ impl Driver {
         let Some(waiting) = self.live.board.waiting() else {
             return Ok(true);
         };
-        let due = waiting.iter().map(|call| call.next_at).chain(self.timers.first().map(|(due, _)| *due)).min();
-        let Some(due) = due else {
+        let timer = self.timers.first().map(|(due, _)| *due);
+        let next = waiting.iter().map(|call| call.next_at).chain(timer).min();
+        let Some(due) = next.map(|next| self.open_deadline().map_or(next, |deadline| next.min(deadline))) else {
             let text = "the workflow waits, but nothing is under way; this is a bug of the runtime";
             return Err(self.quarantine("stuck", text, None).await);
         };
@@ -43,7 +44,7 @@ impl Driver {
             return end;
         }
         let calls = self.live.board.waiting().unwrap_or_default();
-        let note = (!calls.is_empty()).then_some(Note::Waiting { calls });
+        let note = (!calls.is_empty()).then_some(Note::Waiting { calls }).or_else(|| self.confirm_note());
         let progress = self.progress(Activity::Parked, Some(due), note.as_ref());
         self.write_row(progress).await.map_or_else(|end| end, |()| End::Parked(due))
     }
@@ -86,8 +87,8 @@ impl Driver {
                     self.is_idle().await?;
                     self.idle_at = self.idle_at.max(Instant::now() + self.shared.config.idle);
                 }
-                Happened::TimerDue(_) => break,
-                Happened::Written(..) | Happened::Done(_) => {
+                Happened::TimerDue(_) | Happened::Deadline => break,
+                Happened::Written(..) | Happened::Done(_) | Happened::Command(_) => {
                     if self.react(happened)? {
                         break;
                     }
@@ -138,7 +139,7 @@ impl Driver {
             return End::Stopped;
         }
         // Active, so that the next start takes it up at once, and with the attempts made so far.
-        let note = Note::Waiting { calls: self.resume.drain().map(|(_, call)| call).collect() };
+        let note = Note::Waiting { calls: self.resume.drain().map(|(_, call)| call).collect() }.under_way();
         let progress = self.progress(Activity::Active, None, Some(&note));
         self.write_row(progress).await.map_or_else(|end| end, |()| End::Stopped)
     }

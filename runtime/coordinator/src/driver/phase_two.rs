@@ -1,6 +1,6 @@
 //! Phase two: what is registered, performed one by one in reverse order, then the notifications.
 
-use reprise_engine::{BranchOptions, Execution, Phase, Registration, Scope, Undo};
+use reprise_engine::{BranchOptions, Execution, Phase, Pursuit, Registration, Scope, Send, Ticket, Undo};
 
 use super::guest::{Driven, Placed};
 use super::{Driver, End, Happened};
@@ -36,7 +36,10 @@ impl Driver {
                 let options = BranchOptions::from_recorded(&options).unwrap_or_default();
                 let since = self.with(|execution| execution.started_at());
                 let slot = Slot::Registration(index);
-                self.start(slot, registration.branch, registration.op, operation, options, since, false);
+                let Registration { op, branch, .. } = registration;
+                let pursuit = Pursuit::UntilDone;
+                let (scope, ticket, again) = (None, Ticket(index), false);
+                self.start(slot, Send { scope, ticket, branch, op, operation, options, pursuit, since, again });
                 self.wait_for(slot).await?;
                 self.flush().await;
                 Ok(())
@@ -53,11 +56,12 @@ impl Driver {
             let happened = self.next().await;
             match happened {
                 Happened::Stop => return Err(self.stopped().await),
+                Happened::Deadline => unreachable!("phase two has no deadline"),
                 Happened::Idle => {
                     self.is_idle().await?;
                     self.idle_at = self.idle_at.max(tokio::time::Instant::now() + self.shared.config.idle);
                 }
-                Happened::Written(..) | Happened::Done(_) | Happened::TimerDue(_) => {
+                Happened::Written(..) | Happened::Done(_) | Happened::TimerDue(_) | Happened::Command(_) => {
                     self.react(happened)?;
                 }
             }
@@ -102,6 +106,7 @@ impl Driver {
         loop {
             let Some(mut placed) = self.placed(name, index).await? else { continue };
             let failure = match self.drive_guest(placed.guest.handle(op, branch, name, payload)).await? {
+                Driven::Late => unreachable!("phase two has no deadline"),
                 Driven::Idle => {
                     drop(placed);
                     self.wait_for_news().await?;
@@ -156,6 +161,7 @@ impl Driver {
                 Err(error) => reprise_host::GuestFailure::Stopped(error),
             },
             Driven::Ended(Err(failure)) => failure,
+            Driven::Late => unreachable!("phase two has no deadline"),
             Driven::Idle => {
                 drop(placed);
                 self.wait_for_news().await?;

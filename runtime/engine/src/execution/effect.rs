@@ -5,6 +5,8 @@ use crate::entry::Registration;
 use crate::ids::{BranchId, Ticket, Timestamp};
 use crate::operation::{Op, Operation};
 use crate::options::BranchOptions;
+use crate::retry::Pursuit;
+use crate::rules::QueryBack;
 
 /// An operation to send, once all entries made before it are durable.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +23,8 @@ pub struct Send {
     pub operation: Operation,
     /// How.
     pub options: BranchOptions,
+    /// How long to pursue it.
+    pub pursuit: Pursuit,
     /// When it was intended; deadlines count from here.
     pub since: Timestamp,
     /// Whether it may have been sent before.
@@ -56,6 +60,8 @@ pub enum Effect {
 /// What an execution needs next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
+    /// Nothing yet: the sender of this message has to say that its local transaction is committed, or be asked.
+    Confirm(QueryBack),
     /// The guest's `run`.
     Run,
     /// The registration at `index`, for phase two.

@@ -7,6 +7,8 @@ use crate::entry::{Entry, EntryError, EntryRecord};
 use crate::ids::Seq;
 use crate::phase::{PhaseError, PhaseEvent};
 use crate::replay::{Recorded, TicketResult};
+use crate::retry::Pursuit;
+use crate::rules::Rules;
 
 /// A journal that is not the history of an execution.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -51,10 +53,25 @@ impl Execution {
         let mut records = records.into_iter();
         let first = records.next().ok_or_else(|| HistoryError::NoStart("it is empty".into()))?;
         let entry = decode(&first, Seq(0))?;
-        let Entry::Started { gid, workflow, digest, input, on_trap } = entry else {
-            return Err(HistoryError::NoStart(format!("entry 0 is `{}`", entry.kind_name())));
+        let (gid, workflow, digest, input, rules) = match entry {
+            Entry::Admitted { gid, workflow, digest, input, rules } => (gid, workflow, digest, input, rules),
+            Entry::Started { gid, workflow, digest, input, on_trap } => {
+                (gid, workflow, digest, input, Rules::before_there_were_any(on_trap))
+            }
+            Entry::Intended { .. }
+            | Entry::Completed { .. }
+            | Entry::TimerFired { .. }
+            | Entry::Canceled { .. }
+            | Entry::Returned { .. }
+            | Entry::PhaseTwoDone { .. }
+            | Entry::Closed
+            | Entry::FinishDone { .. }
+            | Entry::Upgraded { .. }
+            | Entry::Submitted { .. } => {
+                return Err(HistoryError::NoStart(format!("entry 0 is `{}`", entry.kind_name())));
+            }
         };
-        let mut execution = Self::empty(gid, workflow, digest, input, on_trap, limits, first.at);
+        let mut execution = Self::empty(gid, workflow, digest, input, rules, limits, first.at);
         execution.count(&first);
         for record in records {
             let entry = decode(&record, execution.next_seq)?;
@@ -71,11 +88,19 @@ impl Execution {
         let contradiction = |why: String| HistoryError::Contradiction { seq, kind, why };
         let phase_error = |e: PhaseError| HistoryError::Contradiction { seq, kind, why: e.to_string() };
         match entry {
-            Entry::Started { .. } => return Err(contradiction("an execution starts once".into())),
+            Entry::Started { .. } | Entry::Admitted { .. } => {
+                return Err(contradiction("an execution starts once".into()));
+            }
+            Entry::Submitted { .. } => self.note_submitted(at),
             Entry::Intended { scope, ticket, branch, operation, options, registered } => {
                 self.registrations.extend(registered);
                 self.branch_of.insert((scope, ticket), branch);
-                self.in_flight.insert((scope, ticket), InFlight { branch, operation, options, since: at, again: true });
+                let pursuit = if scope.is_some() { Pursuit::UntilDone } else { Pursuit::Limited };
+                let mut intent = InFlight { branch, operation, options, pursuit, since: at, again: true };
+                if intent.is_pivot() && scope.is_none() {
+                    intent.pursuit = Pursuit::UntilKnown;
+                }
+                self.in_flight.insert((scope, ticket), intent);
                 self.scopes.entry(scope).or_default().push_asked(record);
             }
             Entry::Completed { scope, ticket, result, attempts } => {

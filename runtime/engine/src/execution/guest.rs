@@ -1,14 +1,13 @@
-//! What a guest asks of its execution: the meaning of every import.
+//! What a guest asks of its execution: the meaning of every import but those that start calls.
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::Rng;
 
-use super::{Effect, Execution, GuestError, InFlight, Scope};
+use super::{Effect, Execution, GuestError, Scope};
 use crate::entry::{CallResult, Entry, Registration, RunResult, Undo};
 use crate::ids::{BranchId, Ticket, Timestamp};
 use crate::operation::{Op, Operation};
 use crate::options::BranchOptions;
-use crate::phase::Phase;
 use crate::replay::{Divergence, ScopeLog, TicketResult};
 
 /// What a registration takes beside its payload, roughly.
@@ -30,10 +29,11 @@ pub(super) struct GuestRun {
     /// The branch a handler works for.
     base: BranchId,
     pub(super) log: ScopeLog,
-    branches: Vec<Branch>,
+    pub(super) branches: Vec<Branch>,
     tickets: Vec<Open>,
-    open_tickets: u32,
-    registered: Vec<Registration>,
+    pub(super) open_tickets: u32,
+    pub(super) pivot: Pivot,
+    pub(super) registered: Vec<Registration>,
     registered_bytes: usize,
     observed: Timestamp,
     random: Xoshiro256PlusPlus,
@@ -41,23 +41,46 @@ pub(super) struct GuestRun {
 }
 
 #[derive(Debug)]
-struct Branch {
-    id: BranchId,
-    has_action: bool,
-    options: BranchOptions,
-    recorded_options: String,
+pub(super) struct Branch {
+    pub(super) id: BranchId,
+    pub(super) has_action: bool,
+    /// Whether a commit or rollback is registered on it.
+    pub(super) has_undo: bool,
+    /// Further requests that only read, within the same scope of an HTTP client.
+    pub(super) reads: u32,
+    pub(super) options: BranchOptions,
+    pub(super) recorded_options: String,
 }
 
 impl Branch {
-    fn new(id: BranchId) -> Self {
-        Self { id, has_action: false, options: BranchOptions::default(), recorded_options: String::new() }
+    pub(super) fn new(id: BranchId) -> Self {
+        let options = BranchOptions::default();
+        Self { id, has_action: false, has_undo: false, reads: 0, options, recorded_options: String::new() }
     }
 }
 
+/// How the guest stands to the point of no return. What it has seen counts, not what the journal has: a replay has the
+/// whole journal from the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pivot {
+    /// Before it.
+    Ahead,
+    /// Its call is not taken yet.
+    Open(Ticket),
+    /// It has succeeded.
+    Passed,
+}
+
 #[derive(Debug)]
-enum Open {
-    Call,
-    Timer { due: Timestamp, length_ms: u64 },
+pub(super) enum Open {
+    /// A call; whether it changes something.
+    Call {
+        changes: bool,
+    },
+    Timer {
+        due: Timestamp,
+        length_ms: u64,
+    },
     Mistake(String),
     Canceled,
     Taken,
@@ -80,6 +103,7 @@ impl GuestRun {
             branches,
             tickets: Vec::new(),
             open_tickets: 0,
+            pivot: Pivot::Ahead,
             registered: Vec::new(),
             registered_bytes: 0,
             observed,
@@ -102,13 +126,13 @@ impl GuestRun {
     pub(super) fn open_timer(&self, ticket: Ticket) -> Option<(Scope, u64)> {
         match self.tickets.get(ticket.0 as usize)? {
             Open::Timer { length_ms, .. } if self.log.result(ticket).is_none() => Some((self.scope, *length_ms)),
-            Open::Timer { .. } | Open::Call | Open::Mistake(_) | Open::Canceled | Open::Taken => None,
+            Open::Timer { .. } | Open::Call { .. } | Open::Mistake(_) | Open::Canceled | Open::Taken => None,
         }
     }
 
     /// A branch by the guest's number: 1, 2, ... in `run`. A handler knows its own branch by that number (slot 0
     /// here) and those it opens by numbers from [`CHILD_NUMBERS`] on.
-    fn branch_index(&self, number: u32) -> Option<usize> {
+    pub(super) fn branch_index(&self, number: u32) -> Option<usize> {
         let index = match self.scope {
             None => number.checked_sub(1)?,
             Some(_) if number == self.base.number() => 0,
@@ -117,7 +141,12 @@ impl GuestRun {
         (index < self.branches.len()).then_some(index)
     }
 
-    fn open(&mut self, open: Open) -> Ticket {
+    /// The first call that changes something and is not taken.
+    pub(super) fn open_change(&self) -> Option<usize> {
+        self.tickets.iter().position(|open| matches!(open, Open::Call { changes: true }))
+    }
+
+    pub(super) fn open(&mut self, open: Open) -> Ticket {
         let ticket = Ticket(u32::try_from(self.tickets.len()).expect("open tickets are limited"));
         self.tickets.push(open);
         self.open_tickets += 1;
@@ -128,7 +157,7 @@ impl GuestRun {
     fn ready_at(&self, ticket: Ticket) -> Result<Option<u32>, GuestError> {
         match self.tickets.get(ticket.0 as usize) {
             Some(Open::Mistake(_) | Open::Canceled) => Ok(Some(0)),
-            Some(Open::Call | Open::Timer { .. }) => Ok(self.log.result(ticket).map(|r| r.seq.0)),
+            Some(Open::Call { .. } | Open::Timer { .. }) => Ok(self.log.result(ticket).map(|r| r.seq.0)),
             Some(Open::Taken) => Err(GuestError::Misuse(format!("ticket {ticket} was taken already"))),
             None => Err(GuestError::Misuse(format!("ticket {ticket} does not exist"))),
         }
@@ -136,7 +165,7 @@ impl GuestRun {
 }
 
 impl Execution {
-    fn guest(&mut self) -> &mut GuestRun {
+    pub(super) fn guest(&mut self) -> &mut GuestRun {
         self.guest.as_mut().expect("the host enters a scope before it runs the guest")
     }
 
@@ -183,6 +212,11 @@ impl Execution {
     pub fn register(&mut self, op: Op, branch: u32, undo: GuestUndo) -> Result<(), String> {
         let most = self.limits.payload_bytes;
         let guest = self.guest();
+        if let GuestUndo::Operation(operation @ (Operation::Xa(_) | Operation::XaFinish { .. })) = &undo {
+            return Err(format!(
+                "{operation}: an XA operation is the action of a branch; the runtime finishes it by itself"
+            ));
+        }
         let bytes = undo.payload_bytes();
         if guest.registered_bytes + bytes > most {
             return Err(format!(
@@ -196,6 +230,7 @@ impl Execution {
             (BranchId::WHOLE, String::new())
         } else {
             let index = guest.branch_index(branch).ok_or_else(|| unknown_branch(branch))?;
+            guest.branches[index].has_undo = true;
             (guest.branches[index].id, guest.branches[index].recorded_options.clone())
         };
         let undo = match undo {
@@ -207,76 +242,8 @@ impl Execution {
         Ok(())
     }
 
-    /// `submit`. Mistakes become the ticket's result.
-    ///
-    /// # Errors
-    /// [`GuestError`]: diverged, or a limit.
-    pub fn submit(&mut self, branch: u32, operation: Operation) -> Result<Ticket, GuestError> {
-        let limits = self.limits;
-        let guest = self.guest.as_mut().expect("the host enters a scope before it runs the guest");
-        if guest.open_tickets >= limits.open_tickets {
-            let most = limits.open_tickets;
-            return Err(GuestError::Limit(format!("more than {most} open tickets (setting `limits.open_tickets`)")));
-        }
-        if operation.payload_bytes() > limits.payload_bytes {
-            let (has, most) = (operation.payload_bytes(), limits.payload_bytes);
-            return Err(GuestError::Limit(format!(
-                "{operation}: {has} bytes of payload, {most} are allowed (setting `limits.payload_bytes`)"
-            )));
-        }
-        let Some(index) = guest.branch_index(branch) else {
-            return Ok(guest.open(Open::Mistake(unknown_branch(branch))));
-        };
-        let slot = &mut guest.branches[index];
-        if slot.has_action {
-            let text = format!("branch {} has its operation already; open another one with `new-branch`", slot.id);
-            return Ok(guest.open(Open::Mistake(text)));
-        }
-        slot.has_action = true;
-        let (id, options) = (slot.id, slot.recorded_options.clone());
-        let registered = guest.take_registered();
-        let ticket = guest.open(Open::Call);
-        let scope = guest.scope;
-        let foreign = guest.log.is_live().then(|| guest.log.result(ticket)).flatten();
-        let foreign = foreign.map(|recorded| (recorded.seq, describe_result(recorded.result.as_ref())));
-        let entry = Entry::Intended { scope, ticket, branch: id, operation, options, registered };
-        if let Some((seq, recorded)) = foreign {
-            // The journal has a result under this ticket that no recorded call asked for: a timer's.
-            return Err(Divergence { seq, recorded, asked: entry.describe() }.into());
-        }
-        if self.ask(&entry)? {
-            let Entry::Intended { operation, options, registered, .. } = entry else {
-                unreachable!("made above");
-            };
-            self.registrations.extend(registered);
-            self.branch_of.insert((scope, ticket), id);
-            let since = self.clock;
-            self.in_flight.insert((scope, ticket), InFlight { branch: id, operation, options, since, again: false });
-        }
-        if (self.phase == Phase::Running || scope.is_some())
-            && let Some(intent) = self.in_flight.get(&(scope, ticket))
-        {
-            let send = self.send_of(scope, ticket, intent);
-            self.effects.push(Effect::Send(Box::new(send)));
-        }
-        Ok(ticket)
-    }
-
-    /// A ticket whose result is [`CallResult::Invalid`]: a `submit` with a mistake that only the host could see.
-    ///
-    /// # Errors
-    /// [`GuestError::Limit`].
-    pub fn mistake(&mut self, text: String) -> Result<Ticket, GuestError> {
-        let most = self.limits.open_tickets;
-        let guest = self.guest();
-        if guest.open_tickets >= most {
-            return Err(GuestError::Limit(format!("more than {most} open tickets (setting `limits.open_tickets`)")));
-        }
-        Ok(guest.open(Open::Mistake(text)))
-    }
-
     /// Compares what the guest asks with the journal; new requests are recorded. True if it is new.
-    fn ask(&mut self, entry: &Entry) -> Result<bool, GuestError> {
+    pub(super) fn ask(&mut self, entry: &Entry) -> Result<bool, GuestError> {
         let guest = self.guest.as_mut().expect("the host enters a scope before it runs the guest");
         let encoded = entry.encode_into(std::mem::take(&mut guest.scratch));
         if guest.log.replays(entry, &encoded)? {
@@ -398,10 +365,11 @@ impl Execution {
             guest.open_tickets = guest.open_tickets.saturating_sub(1);
         }
         let open = std::mem::replace(&mut guest.tickets[ticket.0 as usize], Open::Taken);
+        let was_pivot = guest.pivot == Pivot::Open(ticket);
         let result = match open {
             Open::Mistake(text) => CallResult::Invalid(text),
             Open::Canceled => CallResult::Canceled,
-            Open::Call | Open::Timer { .. } | Open::Taken => {
+            Open::Call { .. } | Open::Timer { .. } | Open::Taken => {
                 match guest.log.result_mut(ticket).and_then(|recorded| recorded.result.take()) {
                     Some(TicketResult::Call(result)) => result,
                     Some(TicketResult::Timer { .. }) => CallResult::Success { status: 0, body: Vec::new() },
@@ -409,6 +377,9 @@ impl Execution {
                 }
             }
         };
+        if was_pivot {
+            guest.pivot = if result.is_success() { Pivot::Passed } else { Pivot::Ahead };
+        }
         Ok(Some(result))
     }
 
@@ -431,8 +402,13 @@ impl Execution {
             None => return Err(GuestError::Misuse(format!("ticket {ticket} does not exist"))),
             Some(Open::Taken | Open::Canceled) => return Ok(()),
             Some(Open::Mistake(_) | Open::Timer { .. }) => false,
-            Some(Open::Call) => true,
+            Some(Open::Call { .. }) => true,
         };
+        if guest.pivot == Pivot::Open(ticket) {
+            return Err(GuestError::Misuse(format!(
+                "call {ticket} is a pivot and can't be given up: nothing could undo it; wait for its result"
+            )));
+        }
         guest.tickets[ticket.0 as usize] = Open::Canceled;
         guest.open_tickets = guest.open_tickets.saturating_sub(1);
         if is_call {
@@ -496,9 +472,18 @@ impl Execution {
         if replays? {
             return Ok(());
         }
+        let pivot = guest.pivot;
         let Entry::Returned { result, registered } = entry else {
             unreachable!("made above");
         };
+        if let RunResult::Failure { message, .. } = &result
+            && pivot != Pivot::Ahead
+        {
+            return Err(GuestError::Misuse(format!(
+                "`run` returned a failure after its pivot, where there is no way back: {message}; deploy a component that \
+                 goes on to the end"
+            )));
+        }
         self.decide(result, registered);
         Ok(())
     }
@@ -514,7 +499,7 @@ impl Execution {
 
 impl GuestRun {
     fn observe(&mut self, ticket: Ticket) {
-        if matches!(self.tickets.get(ticket.0 as usize), Some(Open::Call | Open::Timer { .. }))
+        if matches!(self.tickets.get(ticket.0 as usize), Some(Open::Call { .. } | Open::Timer { .. }))
             && let Some(recorded) = self.log.result(ticket)
         {
             self.observed = self.observed.max(recorded.at);
@@ -548,11 +533,11 @@ impl GuestUndo {
     }
 }
 
-fn unknown_branch(branch: u32) -> String {
+pub(super) fn unknown_branch(branch: u32) -> String {
     format!("branch {branch} does not exist; use what `new-branch` returned")
 }
 
-fn describe_result(result: Option<&TicketResult>) -> String {
+pub(super) fn describe_result(result: Option<&TicketResult>) -> String {
     match result {
         Some(TicketResult::Call(result)) => format!("a call that ended in {}", result.name()),
         Some(TicketResult::Timer { length_ms }) => format!("a timer of {length_ms} ms"),

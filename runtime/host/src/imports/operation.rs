@@ -43,13 +43,29 @@ fn not_an_integer(text: &str) -> String {
 /// What the guest sees of a result.
 pub(super) fn answer(result: CallResult) -> Result<Vec<u8>, wit::CallError> {
     match result {
-        CallResult::Success { body, .. } => Ok(body),
-        CallResult::Failure { body, .. } => Err(wit::CallError::Failure(body)),
+        CallResult::Success { body, .. } | CallResult::Response { body, refused: false, .. } => Ok(body),
+        CallResult::Failure { body, .. } | CallResult::Response { body, refused: true, .. } => {
+            Err(wit::CallError::Failure(body))
+        }
         CallResult::Exhausted { attempts, error } => Err(wit::CallError::Exhausted(tried(attempts, &error))),
         CallResult::Deadline { attempts, error } => Err(wit::CallError::Deadline(tried(attempts, &error))),
         CallResult::Canceled => Err(wit::CallError::Canceled),
         CallResult::Invalid(text) => Err(wit::CallError::Invalid(text)),
     }
+}
+
+/// What the guest sees of a result that it wants with status and headers.
+pub(super) fn response(result: CallResult) -> Result<wit::Response, wit::CallError> {
+    let (status, refused, headers, body) = match result {
+        CallResult::Success { status, body } => (status, false, Vec::new(), body),
+        CallResult::Failure { status, body } => (status, true, Vec::new(), body),
+        CallResult::Response { status, headers, body, refused } => (status, refused, headers, body),
+        CallResult::Exhausted { .. } | CallResult::Deadline { .. } | CallResult::Canceled | CallResult::Invalid(_) => {
+            return Err(answer(result).expect_err("none of these is a success"));
+        }
+    };
+    let headers = headers.into_iter().map(|(name, value)| wit::Header { name, value }).collect();
+    Ok(wit::Response { status, refused, headers, body })
 }
 
 fn tried(attempts: u32, error: &str) -> String {

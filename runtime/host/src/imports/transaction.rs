@@ -2,9 +2,9 @@
 
 use reprise_engine::{GuestUndo, Op, Ticket};
 
-use super::operation::{answer, operation};
+use super::operation::{answer, operation, response};
 use crate::bindings::transaction::Host;
-use crate::bindings::types::{CallError, Operation};
+use crate::bindings::types::{CallError, Operation, Response};
 use crate::state::State;
 
 impl Host for State {
@@ -68,6 +68,21 @@ impl Host for State {
     async fn take(&mut self, ticket: u32) -> wasmtime::Result<Result<Vec<u8>, CallError>> {
         self.check_entered("transaction.take")?;
         Ok(answer(self.session.answer(|execution| execution.take(Ticket(ticket))).await?))
+    }
+
+    async fn take_response(&mut self, ticket: u32) -> wasmtime::Result<Result<Response, CallError>> {
+        self.check_entered("transaction.take-response")?;
+        Ok(response(self.session.answer(|execution| execution.take(Ticket(ticket))).await?))
+    }
+
+    fn scope(&mut self, branch: Option<u32>) -> wasmtime::Result<Result<(), String>> {
+        if let Some(branch) = branch
+            && let Err(mistake) = self.ask("transaction.scope", |execution| execution.check_branch(branch))?
+        {
+            return Ok(Err(mistake));
+        }
+        self.http_branch = branch;
+        Ok(Ok(()))
     }
 
     fn cancel(&mut self, ticket: u32) -> wasmtime::Result<()> {

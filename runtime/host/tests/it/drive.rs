@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake};
 
 use reprise_engine::{
     CallResult, Digest, Effect, EntryRecord, Execution, GuestError, GuestLimits, OnTrap, Op, Operation, Phase,
-    Registration, RunResult, Scope, Send, Step, Ticket, Timestamp, Undo,
+    Registration, Rules, RunResult, Scope, Send, Step, Ticket, Timestamp, Undo,
 };
 use reprise_host::{Guest, GuestFailure, Program, Session};
 
@@ -25,17 +25,32 @@ pub(crate) fn refuse_in(operation: &Operation) -> CallResult {
         Operation::Http { target, .. } if target == "bank/in" => {
             CallResult::Failure { status: 409, body: b"no such account".to_vec() }
         }
-        Operation::Http { .. } | Operation::Grpc { .. } | Operation::Sql(_) | Operation::Xa(_) => ok(operation),
+        Operation::Http { .. }
+        | Operation::Grpc { .. }
+        | Operation::Sql(_)
+        | Operation::Xa(_)
+        | Operation::XaFinish { .. }
+        | Operation::Request { .. } => ok(operation),
     }
 }
 
+/// Whether a timer is always faster than the answer.
+fn is_slow(operation: &Operation) -> bool {
+    matches!(operation, Operation::Request { url, .. } if url.ends_with("/slow"))
+}
+
 pub(crate) fn execution(gid: &str, input: &str) -> Execution {
+    execution_by(Rules::before_there_were_any(OnTrap::Quarantine), gid, input)
+}
+
+/// As its trigger and the configuration had it.
+pub(crate) fn execution_by(rules: Rules, gid: &str, input: &str) -> Execution {
     Execution::start(
         gid.parse().expect("a valid gid"),
         "probe".parse().expect("a valid name"),
         Digest::new([7; 32]),
         input.into(),
-        OnTrap::Quarantine,
+        rules,
         GuestLimits::default(),
         START,
     )
@@ -67,7 +82,11 @@ pub(crate) struct Drive {
 
 impl Drive {
     pub(crate) fn begin(gid: &str, input: &str, answer: Answer) -> Self {
-        Self::new(execution(gid, input), Vec::new(), answer)
+        Self::of(execution(gid, input), answer)
+    }
+
+    pub(crate) fn of(execution: Execution, answer: Answer) -> Self {
+        Self::new(execution, Vec::new(), answer)
     }
 
     pub(crate) fn resume(journal: &[EntryRecord], answer: Answer) -> Self {
@@ -83,6 +102,7 @@ impl Drive {
     pub(crate) async fn finish(&mut self, program: &Program) -> Result<Option<RunResult>, GuestFailure> {
         loop {
             match self.session.with(|e| e.step()) {
+                Step::Confirm(_) => unreachable!("no test here prepares a message"),
                 Step::Run => {
                     self.run(program).await?;
                 }
@@ -183,9 +203,11 @@ impl Drive {
 
     /// Reports one result; false if nothing is open. The time follows from the length of the journal, so that every replay tells the same.
     fn advance(&mut self) -> bool {
-        // Timers come last, in the order they are due.
-        let newest = self.open.iter().rposition(|open| matches!(open, Open::Send(_)));
-        let Some(index) = newest.or_else(|| (!self.open.is_empty()).then_some(0)) else { return false };
+        // Timers come after calls, in the order they are due; slow calls come last.
+        let newest = self.open.iter().rposition(|open| matches!(open, Open::Send(send) if !is_slow(&send.operation)));
+        let timer = || self.open.iter().position(|open| matches!(open, Open::Timer { .. }));
+        let slow = || (!self.open.is_empty()).then_some(0);
+        let Some(index) = newest.or_else(timer).or_else(slow) else { return false };
         let (open, answer) = (self.open.remove(index), self.answer);
         self.session.with(|execution| {
             let now = START.plus_ms(u64::from(execution.next_seq().0) * 10);
@@ -208,7 +230,12 @@ impl Drive {
 
 /// Runs to the end, then again from every prefix of the journal: each must lead to the same journal and result.
 pub(crate) async fn run_and_replay(program: &Program, gid: &str, input: &str, answer: Answer) -> Drive {
-    let mut live = Drive::begin(gid, input, answer);
+    run_and_replay_of(program, execution(gid, input), input, answer).await
+}
+
+/// The same with an execution of one's own.
+pub(crate) async fn run_and_replay_of(program: &Program, execution: Execution, input: &str, answer: Answer) -> Drive {
+    let mut live = Drive::of(execution, answer);
     live.collect();
     let result = live.finish(program).await.unwrap_or_else(|e| panic!("{input}: {e}"));
     for length in 1..=live.journal.len() {

@@ -1,4 +1,4 @@
-//! Guests for the tests: the probe, built once per test run, and components written as text.
+//! Guests for the tests: the probe and the client, built once per test run, and components written as text.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,21 +10,28 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The bytes of `probe-guest`. Built in a target directory of its own: the outer cargo holds the lock of the usual one.
-pub(crate) static PROBE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+/// The bytes of `probe-guest`.
+pub(crate) static PROBE: LazyLock<Vec<u8>> = LazyLock::new(|| build("probe-guest"));
+
+/// The bytes of `client-guest`.
+pub(crate) static CLIENT: LazyLock<Vec<u8>> = LazyLock::new(|| build("client-guest"));
+
+/// Builds in a target directory of its own: the outer cargo holds the lock of the usual one.
+fn build(package: &str) -> Vec<u8> {
     let target = root().join("target/guests");
     let status = Command::new(env!("CARGO"))
         .current_dir(root())
-        .args(["build", "--quiet", "--package", "probe-guest", "--target", "wasm32-wasip2", "--profile", "guest"])
+        .args(["build", "--quiet", "--package", package, "--target", "wasm32-wasip2", "--profile", "guest"])
         .arg("--target-dir")
         .arg(&target)
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("RUSTFLAGS")
         .status()
         .expect("cargo can be started");
-    assert!(status.success(), "the probe can't be built; `rustup target add wasm32-wasip2`");
-    std::fs::read(target.join("wasm32-wasip2/guest/probe_guest.wasm")).expect("cargo wrote the component")
-});
+    assert!(status.success(), "{package} can't be built; `rustup target add wasm32-wasip2`");
+    let file = format!("wasm32-wasip2/guest/{}.wasm", package.replace('-', "_"));
+    std::fs::read(target.join(file)).expect("cargo wrote the component")
+}
 
 pub(crate) fn config() -> HostConfig {
     HostConfig { instances: 8, memory_bytes_max: 64 << 20, ..HostConfig::default() }
@@ -36,6 +43,10 @@ pub(crate) fn host() -> Host {
 
 pub(crate) async fn probe(host: &Host) -> Arc<Program> {
     host.prepare(PROBE.clone()).await.expect("the probe is a good component").program
+}
+
+pub(crate) async fn client(host: &Host) -> Arc<Program> {
+    host.prepare(CLIENT.clone()).await.expect("the client is a good component").program
 }
 
 pub(crate) fn component(text: &str) -> Vec<u8> {

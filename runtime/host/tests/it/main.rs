@@ -3,6 +3,7 @@
 mod cache;
 mod drive;
 mod guests;
+mod http;
 mod languages;
 mod limits;
 mod measure;

@@ -65,14 +65,15 @@ async fn a_handle_of_another_type() {
 async fn imports_that_nobody_answers_are_named() {
     let with = |imports: &str| ECHO.replacen("(component", &format!("(component {imports}"), 1);
     let text = refused_text(&with(
-        r#"(import "wasi:http/outgoing-handler@0.2.10" (instance))
+        r#"(import "wasi:http/incoming-handler@0.2.10" (instance))
+           (import "wasi:http/outgoing-handler@0.2.10" (instance))
            (import "foo:bar/baz" (instance))
            (import "wasi:io/poll@0.2.3" (instance))"#,
     ))
     .await;
-    assert!(text.contains("wasi:http/outgoing-handler@0.2.10, foo:bar/baz"), "{text}");
-    assert!(!text.contains("wasi:io/poll"), "that one is served: {text}");
-    assert!(text.contains("-d http fetch-event"), "{text}");
+    assert!(text.contains("wasi:http/incoming-handler@0.2.10, foo:bar/baz"), "{text}");
+    assert!(!text.contains("wasi:io/poll") && !text.contains("outgoing-handler@0.2.10"), "those are served: {text}");
+    assert!(text.contains("no HTTP server"), "{text}");
     let text = refused_text(&with(r#"(import "wasi:clocks/types@0.3.0" (instance))"#)).await;
     assert!(text.contains("WASI 0.2 is served"), "{text}");
     let text =

@@ -52,6 +52,21 @@ impl Serialize for EntryJson<'_> {
                 map.serialize_entry("on_trap", on_trap)?;
                 Readable::of(input).member(&mut map, "input")?;
             }
+            Entry::Admitted { gid, workflow, digest, input, rules } => {
+                map.serialize_entry("gid", gid.as_str())?;
+                map.serialize_entry("workflow", workflow.as_str())?;
+                map.serialize_entry("digest", digest)?;
+                map.serialize_entry("on_trap", &rules.on_trap)?;
+                map.serialize_entry("completeness", &rules.completeness)?;
+                if let Some(deadline) = rules.deadline {
+                    map.serialize_entry("deadline", &deadline)?;
+                }
+                if let Some(query_back) = &rules.query_back {
+                    map.serialize_entry("query_back", &OperationJson(&query_back.operation))?;
+                }
+                Readable::of(input).member(&mut map, "input")?;
+            }
+            Entry::Submitted { by } => map.serialize_entry("by", by)?,
             Entry::Intended { scope, ticket, branch, operation, options, registered } => {
                 scoped(&mut map, *scope)?;
                 map.serialize_entry("ticket", ticket)?;
@@ -174,6 +189,17 @@ impl Serialize for OperationJson<'_> {
                 map.serialize_entry("kind", "xa")?;
                 statements(&mut map, sql)?;
             }
+            Operation::XaFinish { database } => {
+                map.serialize_entry("kind", "xa-finish")?;
+                map.serialize_entry("database", database)?;
+            }
+            Operation::Request { method, url, headers, body } => {
+                map.serialize_entry("kind", "request")?;
+                map.serialize_entry("method", method)?;
+                map.serialize_entry("url", url)?;
+                map.serialize_entry("headers", &header_names(headers))?;
+                Readable::of(body).member(&mut map, "body")?;
+            }
         }
         map.end()
     }
@@ -203,6 +229,11 @@ fn show_value(value: &SqlValue) -> String {
     }
 }
 
+/// Names only: values may be credentials.
+fn header_names(headers: &[(String, Vec<u8>)]) -> Vec<&str> {
+    headers.iter().map(|(name, _)| name.as_str()).collect()
+}
+
 struct ResultJson<'a>(&'a CallResult);
 
 impl Serialize for ResultJson<'_> {
@@ -217,6 +248,11 @@ impl Serialize for ResultJson<'_> {
             CallResult::Exhausted { attempts, error } | CallResult::Deadline { attempts, error } => {
                 map.serialize_entry("attempts", attempts)?;
                 map.serialize_entry("error", error)?;
+            }
+            CallResult::Response { status, headers, body, refused: _ } => {
+                map.serialize_entry("status", status)?;
+                map.serialize_entry("headers", &header_names(headers))?;
+                Readable::of(body).member(&mut map, "body")?;
             }
             CallResult::Canceled => {}
             CallResult::Invalid(error) => map.serialize_entry("error", error)?,

@@ -8,9 +8,10 @@ use axum::extract::Path;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use reprise_coordinator::{DeployError, StatusError, TriggerError};
+use reprise_coordinator::{CommandError, DeployError, ParticipantError, StatusError, TriggerError};
 use reprise_engine::InvalidId;
 use reprise_host::ComponentError;
+use reprise_outbound::UnknownParticipant;
 use reprise_store::StoreError;
 use serde_json::{Map, Value, json};
 
@@ -37,8 +38,14 @@ pub enum ProblemKind {
     UnknownWorkflow,
     /// No such execution.
     UnknownExecution,
+    /// No such participant.
+    UnknownParticipant,
     /// The gid was used for something else.
     GidInUse,
+    /// The execution is no prepared message.
+    NotPrepared,
+    /// The opposite was decided before.
+    Decided,
     /// The execution has no output.
     NoOutput,
     /// Too much work at one time.
@@ -61,7 +68,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::InvalidName,
         Self::InvalidQuery,
         Self::NotJson,
@@ -72,7 +79,10 @@ impl ProblemKind {
         Self::InvalidComponent,
         Self::UnknownWorkflow,
         Self::UnknownExecution,
+        Self::UnknownParticipant,
         Self::GidInUse,
+        Self::NotPrepared,
+        Self::Decided,
         Self::NoOutput,
         Self::Busy,
         Self::ShuttingDown,
@@ -101,7 +111,10 @@ impl ProblemKind {
             }
             Self::UnknownWorkflow => ("unknown-workflow", StatusCode::NOT_FOUND, "There is no such workflow"),
             Self::UnknownExecution => ("unknown-execution", StatusCode::NOT_FOUND, "There is no such execution"),
+            Self::UnknownParticipant => ("unknown-participant", StatusCode::NOT_FOUND, "There is no such participant"),
             Self::GidInUse => ("gid-in-use", StatusCode::CONFLICT, "The gid is in use for something else"),
+            Self::NotPrepared => ("not-prepared", StatusCode::CONFLICT, "The execution is no prepared message"),
+            Self::Decided => ("decided", StatusCode::CONFLICT, "The opposite was decided before"),
             Self::NoOutput => ("no-output", StatusCode::CONFLICT, "The execution has no output"),
             Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE, "Too much work at one time"),
             Self::ShuttingDown => ("shutting-down", StatusCode::SERVICE_UNAVAILABLE, "The node is stopping"),
@@ -151,7 +164,10 @@ impl ProblemKind {
             | Self::InvalidComponent
             | Self::UnknownWorkflow
             | Self::UnknownExecution
+            | Self::UnknownParticipant
             | Self::GidInUse
+            | Self::NotPrepared
+            | Self::Decided
             | Self::NoOutput
             | Self::StoreDamaged
             | Self::ComponentUnusable
@@ -255,6 +271,38 @@ impl From<StatusError> for Problem {
                 Self::new(ProblemKind::StoreDamaged, error.to_string()).with("gid", gid.as_str())
             }
             StatusError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        let detail = error.to_string();
+        match error {
+            CommandError::Unknown(gid) => Self::new(ProblemKind::UnknownExecution, detail).with("gid", gid.as_str()),
+            CommandError::NotPrepared(gid) => Self::new(ProblemKind::NotPrepared, detail).with("gid", gid.as_str()),
+            CommandError::Decided { gid, decided } => {
+                Self::new(ProblemKind::Decided, detail).with("gid", gid.as_str()).with("decided", decided)
+            }
+            CommandError::Journal { gid, .. } => Self::new(ProblemKind::StoreDamaged, detail).with("gid", gid.as_str()),
+            CommandError::Store(error) => error.into(),
+            CommandError::ShuttingDown => Self::new(ProblemKind::ShuttingDown, detail),
+        }
+    }
+}
+
+impl From<UnknownParticipant> for Problem {
+    fn from(error: UnknownParticipant) -> Self {
+        let detail = error.to_string();
+        Self::new(ProblemKind::UnknownParticipant, detail).with("participant", error.name)
+    }
+}
+
+impl From<ParticipantError> for Problem {
+    fn from(error: ParticipantError) -> Self {
+        match error {
+            ParticipantError::Unknown(error) => error.into(),
+            ParticipantError::Store(error) => error.into(),
         }
     }
 }

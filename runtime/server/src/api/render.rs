@@ -73,6 +73,10 @@ enum NoteJson<'a> {
     Waiting {
         calls: Vec<WaitingJson<'a>>,
     },
+    Prepared {
+        query_back: &'a str,
+        due: Time,
+    },
     Quarantined {
         reason: &'a str,
         message: &'a str,
@@ -86,6 +90,8 @@ struct WaitingJson<'a> {
     slot: &'a str,
     attempts: u32,
     next_attempt_at: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_for: Option<&'a str>,
     last_error: &'a str,
 }
 
@@ -97,6 +103,8 @@ struct CallJson<'a> {
     attempts: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_attempt_at: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_for: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<&'a str>,
     stuck: bool,
@@ -184,10 +192,12 @@ fn note(note: &Note) -> NoteJson<'_> {
                     slot: &call.slot,
                     attempts: call.made,
                     next_attempt_at: Time(call.next_at),
+                    waiting_for: call.waiting_for.as_deref(),
                     last_error: &call.error,
                 })
                 .collect(),
         },
+        Note::Prepared { query_back, due } => NoteJson::Prepared { query_back, due: Time(*due) },
         Note::Quarantined { reason, message, backtrace } => {
             NoteJson::Quarantined { reason, message, backtrace: backtrace.as_deref() }
         }
@@ -201,6 +211,7 @@ fn call(call: &CallState) -> CallJson<'_> {
         call: &call.call,
         attempts: call.attempts,
         next_attempt_at: call.next_attempt_at.map(Time),
+        waiting_for: call.waiting_for,
         last_error: call.last_error.as_deref(),
         stuck: call.stuck,
     }

@@ -5,8 +5,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use reprise_coordinator::{Status, Trigger, Triggered};
-use reprise_engine::{Gid, OnTrap, Phase, WorkflowName};
+use reprise_coordinator::{Prepare, Status, Trigger, Triggered};
+use reprise_engine::{Gid, OnTrap, Operation, Phase, WorkflowName};
 use serde::{Deserialize, Serialize};
 use uuid::{NoContext, Uuid};
 
@@ -16,7 +16,7 @@ use super::input;
 use super::params::{GidPath, Params};
 use super::problem::{Problem, ProblemKind};
 use super::render::ExecutionJson;
-use super::wait::Wait;
+use super::wait::{Length, Wait};
 
 /// Says that the gid was triggered before, with the same workflow and input.
 static KNOWN: HeaderName = HeaderName::from_static("reprise-known");
@@ -28,7 +28,13 @@ pub(super) struct TriggerParams {
     wait: Option<Wait>,
     #[serde(default)]
     on_trap: OnTrap,
+    timeout: Option<Length>,
+    prepare: Option<String>,
+    check_after: Option<Length>,
 }
+
+/// How long the sender of a message has to submit it before it is asked.
+const CHECK_AFTER_MS: u64 = 10_000;
 
 /// What is known of an execution that was admitted a moment ago.
 #[derive(Serialize)]
@@ -38,7 +44,7 @@ struct AdmittedJson<'a> {
     phase: &'static str,
 }
 
-/// `POST /v1/executions/{gid}?workflow=&wait=&on_trap=`
+/// `POST /v1/executions/{gid}?workflow=&wait=&on_trap=&timeout=&prepare=&check_after=`
 pub(super) async fn trigger(
     State(api): State<Api>,
     GidPath(gid): GidPath,
@@ -74,8 +80,15 @@ async fn admit(
     };
     let input = body::read(headers, body, bound).await?;
     input::check(headers, &input)?;
-    let TriggerParams { workflow, wait, on_trap } = params;
-    let trigger = Trigger { gid: gid.clone(), workflow: workflow.clone(), input, on_trap };
+    let prepare = params.prepare()?;
+    let TriggerParams { workflow, wait, on_trap, timeout, .. } = params;
+    let timeout_ms = timeout.map(|timeout| timeout.ms);
+    let prepared = prepare.is_some();
+    let trigger = Trigger { gid: gid.clone(), workflow: workflow.clone(), input, on_trap, timeout_ms, prepare };
+    if prepared && wait.is_some() {
+        let detail = "`prepare` and `wait` exclude each other: a prepared message does not run before it is submitted";
+        return Err(Problem::new(ProblemKind::InvalidQuery, detail));
+    }
     if let Some(longest) = Wait::bounded(wait, api.limits.wait_max) {
         let (triggered, status) = api.coordinator.trigger_and_wait(trigger, longest).await?;
         return Ok(answer(&gid, triggered, &status));
@@ -87,6 +100,27 @@ async fn admit(
                 AdmittedJson { gid: gid.as_str(), workflow: workflow.as_str(), phase: Phase::Running.name() };
             Ok(located(&gid, (StatusCode::ACCEPTED, Json(admitted)).into_response()))
         }
+    }
+}
+
+impl TriggerParams {
+    /// How a two-phase message waits for its sender.
+    fn prepare(&self) -> Result<Option<Prepare>, Problem> {
+        let wrong = |detail: &str| Err(Problem::new(ProblemKind::InvalidQuery, detail.to_owned()));
+        let Some(target) = &self.prepare else {
+            return match self.check_after {
+                Some(_) => {
+                    wrong("`check_after` says when the sender of a prepared message is asked; set `prepare` too")
+                }
+                None => Ok(None),
+            };
+        };
+        if target.is_empty() || target.starts_with('/') {
+            return wrong("`prepare` names who answers the query-back: participant/path, or a whole http(s) URL");
+        }
+        let query_back = Operation::Http { method: "GET".into(), target: target.clone(), body: Vec::new() };
+        let check_after_ms = self.check_after.map_or(CHECK_AFTER_MS, |length| length.ms);
+        Ok(Some(Prepare { query_back, check_after_ms }))
     }
 }
 

@@ -27,6 +27,33 @@ impl Wait {
     }
 }
 
+/// A length of time with its unit, more than nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Length {
+    pub(super) ms: u64,
+}
+
+impl TryFrom<String> for Length {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let shown: String = text.chars().take(40).collect();
+        let ms = length_ms(&text).filter(|ms| *ms > 0);
+        let ms =
+            ms.ok_or_else(|| format!("{shown:?} is no length of time: write for instance 30s, 500ms, 10m or 2h"))?;
+        Ok(Self { ms })
+    }
+}
+
+fn length_ms(text: &str) -> Option<u64> {
+    let units: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+    units.into_iter().find_map(|(unit, ms)| {
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        number.checked_mul(ms)
+    })
+}
+
 impl TryFrom<String> for Wait {
     type Error = String;
 
@@ -36,13 +63,9 @@ impl TryFrom<String> for Wait {
             "false" => return Ok(Self::No),
             _ => {}
         }
-        let units: [(&str, u64); 3] = [("ms", 1), ("s", 1_000), ("m", 60_000)];
-        let parsed = units.into_iter().find_map(|(unit, ms)| {
-            let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
-            number.checked_mul(ms)
-        });
         let shown: String = text.chars().take(40).collect();
-        let ms = parsed.ok_or_else(|| format!("wait {shown:?} is no time: write for instance 30s, 500ms or true"))?;
+        let ms = length_ms(&text)
+            .ok_or_else(|| format!("wait {shown:?} is no time: write for instance 30s, 500ms or true"))?;
         Ok(if ms == 0 { Self::No } else { Self::For(Duration::from_millis(ms)) })
     }
 }

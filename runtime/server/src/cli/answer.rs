@@ -82,6 +82,10 @@ pub(super) enum Note {
     Waiting {
         calls: Vec<WaitingCall>,
     },
+    Prepared {
+        query_back: String,
+        due: Moment,
+    },
     Quarantined {
         reason: String,
         message: String,
@@ -100,6 +104,7 @@ pub(super) struct WaitingCall {
     pub(super) attempts: u32,
     #[serde(alias = "next_at")]
     pub(super) next_attempt_at: Moment,
+    pub(super) waiting_for: Option<String>,
     #[serde(alias = "error")]
     pub(super) last_error: Option<String>,
 }
@@ -111,8 +116,10 @@ pub(super) struct Call {
     pub(super) op: String,
     pub(super) call: String,
     pub(super) attempts: u32,
-    /// None while an attempt is under way.
+    /// None while an attempt is under way, or waits for something without a time.
     pub(super) next_attempt_at: Option<Moment>,
+    /// What the next attempt waits for at its participant.
+    pub(super) waiting_for: Option<String>,
     pub(super) last_error: Option<String>,
     #[serde(default)]
     pub(super) stuck: bool,
@@ -161,6 +168,47 @@ pub(super) enum OpState {
 pub(super) struct Executions {
     pub(super) executions: Vec<Box<RawValue>>,
     pub(super) next: Option<Cursor>,
+}
+
+/// `GET /v1/participants`; the items are kept as they are, for `--output json`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Participants {
+    pub(super) participants: Vec<Box<RawValue>>,
+}
+
+/// A service that workflows call.
+#[derive(Debug, Deserialize)]
+pub(super) struct Participant {
+    pub(super) name: String,
+    pub(super) host: String,
+    pub(super) paused: bool,
+    pub(super) breaker: Option<Breaker>,
+    pub(super) in_flight: u64,
+    pub(super) waiting: u64,
+    pub(super) outcomes: Outcomes,
+}
+
+/// How a participant's breaker stands.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub(super) enum Breaker {
+    Closed,
+    Open {
+        until: Moment,
+    },
+    HalfOpen,
+    /// Of a newer server.
+    #[serde(other)]
+    Other,
+}
+
+/// How often attempts ended in what.
+#[derive(Debug, Deserialize)]
+pub(super) struct Outcomes {
+    pub(super) success: u64,
+    pub(super) failure: u64,
+    pub(super) ongoing: u64,
+    pub(super) unknown: u64,
 }
 
 /// `GET /v1/executions/{gid}/journal`; the items are kept as they are, for `--output json`.

@@ -165,10 +165,7 @@ impl Drawing {
     fn next(&mut self, execution: &Execution) {
         let mut lines = Vec::new();
         for call in &execution.calls {
-            let due = match call.next_attempt_at {
-                Some(at) => format!("attempt {} {}", call.attempts + 1, self.due(at)),
-                None => format!("attempt {} is under way", call.attempts + 1),
-            };
+            let due = self.attempt(call.attempts, call.next_attempt_at, call.waiting_for.as_deref());
             let stuck =
                 if call.stuck { self.paint.paint(Role::Bad, "  stuck: somebody should look") } else { String::new() };
             lines.push(format!("{} {} {}: {due}{stuck}", clean(&call.branch), clean(&call.op), detail(&call.call)));
@@ -178,14 +175,14 @@ impl Drawing {
             && execution.calls.is_empty()
         {
             for call in calls {
-                lines.push(format!(
-                    "{}: attempt {} {}",
-                    clean(&call.slot),
-                    call.attempts + 1,
-                    self.due(call.next_attempt_at)
-                ));
+                let due = self.attempt(call.attempts, Some(call.next_attempt_at), call.waiting_for.as_deref());
+                lines.push(format!("{}: {due}", clean(&call.slot)));
                 lines.extend(self.last_error(call.last_error.as_deref()));
             }
+        }
+        if let Some(Note::Prepared { query_back, due }) = &execution.note {
+            let text = "prepared: waits for its sender to submit or abort it";
+            lines.push(format!("{text}, asks {} {}", clean(query_back), self.due(*due)));
         }
         if let Some(at) = execution.wake_at {
             lines.push(format!("wakes up {}", self.due(at)));
@@ -193,6 +190,26 @@ impl Drawing {
         if !lines.is_empty() {
             self.heading("next");
             lines.iter().for_each(|line| self.line(&format!("  {line}")));
+        }
+    }
+
+    /// The attempt after `made` ones: when, or what it waits for at its participant.
+    fn attempt(&self, made: u32, due: Option<Moment>, waiting_for: Option<&str>) -> String {
+        let attempt = format!("attempt {}", made.saturating_add(1));
+        let due = due.map(|at| self.due(at));
+        match (waiting_for, due) {
+            (None, Some(due)) => format!("{attempt} {due}"),
+            (None, None) => format!("{attempt} is under way"),
+            (Some(name), due) => {
+                let what = match name {
+                    "paused" => "the participant is paused",
+                    "breaker" => "the participant's breaker is open",
+                    "concurrency" => "waits for its turn (concurrency)",
+                    "rate" => "waits for its turn (rate)",
+                    other => &format!("waits for: {}", clean(other)),
+                };
+                due.map_or_else(|| format!("{attempt}: {what}"), |due| format!("{attempt} {due}: {what}"))
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::{self, Display, Write as _};
 use std::io;
 
+use reprise_host::{ComponentError, HostError};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -52,6 +53,17 @@ pub enum CliError {
         /// Why.
         source: io::Error,
     },
+    /// A component that can't be checked.
+    #[error("`{file}` can't be checked: {source}")]
+    Component {
+        /// Which.
+        file: String,
+        /// What is wrong with it.
+        source: ComponentError,
+    },
+    /// The host of guests can't work here.
+    #[error(transparent)]
+    Host(#[from] HostError),
     /// Whoever reads stdout has gone, or its disk is full.
     #[error("can't write to stdout")]
     Stdout(#[source] io::Error),
@@ -120,9 +132,11 @@ impl CliError {
             Self::Problem(problem) => Exit::of_status(problem.status),
             // Whoever read stdout has read enough, as `head` does.
             Self::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Ok,
+            Self::Component { .. } => Exit::Unusable,
             Self::Unreachable { .. }
             | Self::Broken { .. }
             | Self::Foreign { .. }
+            | Self::Host(_)
             | Self::File { .. }
             | Self::Stdout(_)
             | Self::Serve(_) => Exit::Trouble,
@@ -167,6 +181,8 @@ impl CliError {
             Self::Broken { .. } => "broken-connection".into(),
             Self::Foreign { .. } => "not-reprise".into(),
             Self::File { .. } => "file".into(),
+            Self::Component { .. } => "invalid-component".into(),
+            Self::Host(_) => "host".into(),
             Self::Stdout(_) => "stdout".into(),
             Self::Serve(_) => "serve".into(),
         }
@@ -183,7 +199,7 @@ impl CliError {
             Self::Foreign { .. } => Some("check --server and REPRISE_SERVER, and that both versions fit".into()),
             Self::Problem(problem) => problem.more.get("help").and_then(Value::as_str).map(clean),
             Self::Usage(_) => Some("see --help".into()),
-            Self::File { .. } | Self::Stdout(_) | Self::Serve(_) => None,
+            Self::File { .. } | Self::Component { .. } | Self::Host(_) | Self::Stdout(_) | Self::Serve(_) => None,
         }
     }
 }

@@ -15,7 +15,9 @@ Exit codes:
   3  the execution failed: it was rolled back
   4  the execution was still open when the wait ended
   5  the execution is quarantined
-  6  the server refused the request (unknown, conflicting, too large, not valid)";
+  6  the server refused the request (unknown, conflicting, too large, not valid)
+  7  check: something would be left behind
+  8  check: the component can't be used, or does not succeed with this input";
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,10 @@ pub enum Exit {
     Quarantined,
     /// The server refused; the same again is refused again.
     Refused,
+    /// A check found something that would be left behind.
+    Findings,
+    /// A check could not be made: the component or its input is not usable.
+    Unusable,
 }
 
 impl Exit {
@@ -48,6 +54,8 @@ impl Exit {
             Self::Open => 4,
             Self::Quarantined => 5,
             Self::Refused => 6,
+            Self::Findings => 7,
+            Self::Unusable => 8,
         }
     }
 
@@ -86,8 +94,8 @@ mod tests {
 
     #[test]
     fn the_help_lists_every_code() {
-        use Exit::{Failed, Ok, Open, Quarantined, Refused, Trouble, Usage};
-        for exit in [Ok, Trouble, Usage, Failed, Open, Quarantined, Refused] {
+        use Exit::{Failed, Findings, Ok, Open, Quarantined, Refused, Trouble, Unusable, Usage};
+        for exit in [Ok, Trouble, Usage, Failed, Open, Quarantined, Refused, Findings, Unusable] {
             assert!(HELP.contains(&format!("\n  {}  ", exit.code())), "{exit:?}");
         }
     }

@@ -47,6 +47,9 @@ pub struct RunArgs {
     /// What a trap of the workflow leads to.
     #[arg(long, value_enum, value_name = "WHAT")]
     pub on_trap: Option<OnTrap>,
+    /// Rolls back if the workflow has not returned by then.
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<Wait>,
     /// The server.
     #[command(flatten)]
     pub server: ServerArgs,
@@ -93,6 +96,7 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, CliError> {
         gid: args.gid.as_ref(),
         workflow: &args.workflow,
         on_trap: args.on_trap.map(OnTrap::name),
+        timeout: args.timeout.map(|timeout| timeout.0),
         // Zero would ask for no wait, which is answered with less.
         wait: (!args.no_wait).then(|| args.wait.0.clamp(Duration::from_millis(1), SLICE)),
     };
@@ -115,7 +119,8 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, CliError> {
     Ok(Exit::of(&execution))
 }
 
-fn input(json: Option<String>, file: Option<PathBuf>) -> Result<Vec<u8>, CliError> {
+/// The input as it was typed, or from a file.
+pub(super) fn input(json: Option<String>, file: Option<PathBuf>) -> Result<Vec<u8>, CliError> {
     match (json, file) {
         (Some(json), _) => match serde_json::from_str::<IgnoredAny>(&json) {
             Ok(_) => Ok(json.into_bytes()),
@@ -162,7 +167,7 @@ fn tell(execution: &Execution) -> Result<(), CliError> {
                 eprintln!("  {}: {}", clean(reason), clean(message).replace('\n', "\n  "));
             }
         }
-        Exit::Open | Exit::Trouble | Exit::Usage | Exit::Refused => {
+        Exit::Open | Exit::Trouble | Exit::Usage | Exit::Refused | Exit::Findings | Exit::Unusable => {
             let what = match execution.phase {
                 Phase::RollingBack => "is still rolling back",
                 Phase::Committing => "is still committing",

@@ -65,12 +65,20 @@ pub(super) struct Answer {
     pub(super) text: String,
 }
 
+/// What is done with a participant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ParticipantVerb {
+    Pause,
+    Resume,
+}
+
 /// What a trigger says beside its input.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Trigger<'a> {
     pub(super) gid: Option<&'a Gid>,
     pub(super) workflow: &'a WorkflowName,
     pub(super) on_trap: Option<&'a str>,
+    pub(super) timeout: Option<Duration>,
     pub(super) wait: Option<Duration>,
 }
 
@@ -87,6 +95,7 @@ impl Server {
         let mut query = vec![("workflow", trigger.workflow.to_string())];
         query.extend(trigger.wait.map(|wait| ("wait", wait_text(wait))));
         query.extend(trigger.on_trap.map(|on_trap| ("on_trap", on_trap.to_owned())));
+        query.extend(trigger.timeout.map(|timeout| ("timeout", wait_text(timeout))));
         let path = ["executions"].into_iter().chain(trigger.gid.map(Gid::as_str));
         let url = self.url(&path.collect::<Vec<_>>(), &query);
         let mut request =
@@ -125,6 +134,22 @@ impl Server {
         let request = self.http.request(Method::GET, url.clone()).header("accept", "text/event-stream");
         let response = self.open(&url, request).await?;
         Ok(Events::new(url.into(), response))
+    }
+
+    /// `GET /v1/participants`.
+    pub(super) async fn participants(&self) -> Result<Answer, CliError> {
+        let url = self.url(&["participants"], &[]);
+        self.send(url.clone(), self.http.request(Method::GET, url).timeout(PATIENCE)).await
+    }
+
+    /// `POST /v1/participants/{name}/pause` or `resume`.
+    pub(super) async fn participant(&self, name: &str, verb: ParticipantVerb) -> Result<Answer, CliError> {
+        let verb = match verb {
+            ParticipantVerb::Pause => "pause",
+            ParticipantVerb::Resume => "resume",
+        };
+        let url = self.url(&["participants", name, verb], &[]);
+        self.send(url.clone(), self.http.request(Method::POST, url).timeout(PATIENCE)).await
     }
 
     fn url(&self, path: &[&str], query: &[(&str, String)]) -> Url {

@@ -47,8 +47,10 @@ fn describe(error: &figment::Error) -> String {
             }
             format!("is unknown; use one of {}", known.join(", "))
         }
-        // Headers carry credentials: what was found there is not shown.
-        Kind::InvalidType(_, expected) if path.iter().any(|key| key == "headers") => {
+        // Headers and URLs of databases carry credentials: what was found there is not shown.
+        Kind::InvalidType(_, expected)
+            if path.iter().any(|key| key == "headers") || path.first().is_some_and(|key| key == "databases") =>
+        {
             format!("has another type; use {expected}")
         }
         Kind::Message(_)

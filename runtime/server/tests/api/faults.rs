@@ -139,6 +139,21 @@ impl Store for FaultyStore {
         self.inner.component(digest).await
     }
 
+    async fn paused_participants(&self) -> Result<Vec<String>, StoreError> {
+        self.reads()?;
+        self.inner.paused_participants().await
+    }
+
+    async fn pause_participant(&self, name: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.writes()?;
+        self.inner.pause_participant(name, now).await
+    }
+
+    async fn resume_participant(&self, name: &str) -> Result<(), StoreError> {
+        self.writes()?;
+        self.inner.resume_participant(name).await
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         self.reads()
     }

@@ -146,3 +146,41 @@ fn following_ends_with_the_execution() {
     assert!(followed.code == 0 && followed.stdout.trim_end().ends_with("B"), "{followed:?}");
     assert_eq!(server.run(&["show", "late", "--watch"]).code, 0);
 }
+
+#[test]
+fn participants_are_listed_paused_and_resumed() {
+    let server = Server::with_order();
+    let listed = server.run(&["participants"]);
+    let lines: Vec<Vec<&str>> = listed.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(listed.code, 0, "{listed:?}");
+    assert_eq!(lines[0][..3], ["NAME", "HOST", "STATE"]);
+    let bank = lines.iter().find(|line| line[0] == "bank").expect("configured");
+    assert_eq!(bank[2..], ["ok", "0", "0", "0", "0", "0", "0"]);
+
+    let paused = server.run(&["participants", "pause", "bank"]);
+    assert!(paused.code == 0 && paused.stdout.contains("paused"), "{paused:?}");
+    let started = server.run(&["run", "order", "--no-wait", "--input", &order("alice", 1)]);
+    let gid = started.stdout.trim();
+    let shown = shown_until(&server, gid, "the participant is paused");
+    assert!(shown.contains("02 action POST bank/pay: attempt 1: the participant is paused"), "{shown}");
+    let resumed = server.run(&["participants", "resume", "bank", "--output", "json"]);
+    assert_eq!((resumed.code, &json_of(&resumed)["paused"]), (0, &json!(false)));
+    let watched = server.run(&["show", gid, "--watch", "--output", "json"]);
+    assert_eq!(watched.code, 0, "{watched:?}");
+
+    let unknown = server.run(&["participants", "pause", "shop"]);
+    assert_eq!((unknown.code, unknown.stdout.as_str()), (6, ""));
+    assert!(unknown.stderr.starts_with("error[unknown-participant]: "), "{unknown:?}");
+    assert!(unknown.stderr.contains("configured: ") && unknown.stderr.contains("bank"), "{unknown:?}");
+}
+
+/// Shows an execution until `text` is part of it; there is no event for what a call waits for.
+fn shown_until(server: &Server, gid: &str, text: &str) -> String {
+    for _ in 0..200 {
+        let shown = server.run(&["show", gid]).stdout;
+        if shown.contains(text) {
+            return shown;
+        }
+    }
+    panic!("{gid} never shows {text:?}");
+}

@@ -1,5 +1,6 @@
 //! The command line as a newcomer uses it: the real program, a real server, a real guest made by `reprise new`.
 
+mod check;
 mod errors;
 mod executions;
 mod new;

@@ -8,6 +8,7 @@ use super::batch::Batch;
 use super::deployments;
 use super::ends::Ends;
 use super::error::{code, primary_code, store_error};
+use super::participants;
 use super::statements::Statements;
 use crate::{Deployment, StoreError, Write, Written};
 
@@ -68,6 +69,12 @@ impl Writer {
         self.after(done).await.map_err(store_error)
     }
 
+    /// Pauses a participant since a time, or resumes it.
+    pub(super) async fn participant(&mut self, name: &str, paused_at: Option<Timestamp>) -> Result<(), StoreError> {
+        let done = self.set_participant(name, paused_at).await;
+        self.after(done).await.map_err(store_error)
+    }
+
     /// Ends an unfinished transaction and reads what must be known for the next one.
     pub(super) async fn settle(&mut self) -> Result<(), sqlx::Error> {
         self.roll_back().await;
@@ -123,6 +130,13 @@ impl Writer {
         let deployment = deployments::deploy(connection, workflow, digest, component, now).await?;
         self.end().await?;
         Ok(deployment)
+    }
+
+    async fn set_participant(&mut self, name: &str, paused_at: Option<Timestamp>) -> Result<(), sqlx::Error> {
+        self.begin().await?;
+        let connection = self.connection.as_mut().ok_or(sqlx::Error::WorkerCrashed)?;
+        participants::set(connection, name, paused_at).await?;
+        self.end().await
     }
 
     async fn begin(&mut self) -> Result<(), sqlx::Error> {

@@ -311,3 +311,19 @@ async fn deployments_have_versions_and_components_stay(#[values(Memory, Sqlite)]
     assert_eq!(store.component(two).await.expect("reads").as_deref(), Some(&two.as_bytes()[..]));
     assert_eq!(store.component(Digest::new([9; 32])).await.expect("reads"), None);
 }
+
+#[rstest]
+#[tokio::test]
+async fn pauses_of_participants_are_kept(#[values(Memory, Sqlite)] kind: Kind) {
+    let bed = Bed::new(kind).await;
+    let store = &*bed.store;
+    assert_eq!(store.paused_participants().await.expect("reads"), Vec::<String>::new());
+    for (name, at) in [("stock", 10), ("bank", 20), ("stock", 30)] {
+        store.pause_participant(name, Timestamp(at)).await.expect("pauses");
+    }
+    assert_eq!(store.paused_participants().await.expect("reads"), ["bank", "stock"]);
+    for name in ["stock", "stock", "never-paused"] {
+        store.resume_participant(name).await.expect("resumes");
+    }
+    assert_eq!(store.paused_participants().await.expect("reads"), ["bank"]);
+}

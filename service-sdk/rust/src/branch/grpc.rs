@@ -3,6 +3,7 @@
 use tonic::{Status, metadata::MetadataMap};
 
 use super::{Branch, BranchError};
+use crate::Barrier;
 
 impl Branch {
     /// Reads the branch parameters from the metadata of a request.
@@ -18,6 +19,16 @@ impl Branch {
                 .ok_or(BranchError::Missing { name })
         };
         Self::new(of("dtm-trans_type")?, of("dtm-gid")?, of("dtm-branch_id")?, of("dtm-op")?)
+    }
+}
+
+impl Barrier {
+    /// The barrier of a request with this metadata: [`Branch::from_metadata`], then [`Barrier::new`].
+    ///
+    /// # Errors
+    /// Any [`BranchError`]; it converts into a [`Status`] with `INVALID_ARGUMENT`, so `?` answers the caller.
+    pub fn from_grpc(metadata: &MetadataMap) -> Result<Self, BranchError> {
+        Ok(Self::new(Branch::from_metadata(metadata)?))
     }
 }
 
@@ -42,6 +53,8 @@ mod tests {
             metadata.insert(name, value.parse().expect("plain text"));
         }
         assert_eq!(Branch::from_metadata(&metadata), Branch::new("workflow", "g", "02", "action"));
+        let barrier = Barrier::from_grpc(&metadata).expect("complete");
+        assert_eq!(Ok(barrier.branch().clone()), Branch::new("workflow", "g", "02", "action"));
 
         metadata.remove("dtm-op");
         let error = Branch::from_metadata(&metadata).expect_err("no op");

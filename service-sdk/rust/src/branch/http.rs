@@ -1,4 +1,6 @@
 //! The branch parameters of an HTTP request: the query names `gid`, `trans_type`, `branch_id`, `op`.
+//!
+//! `dtm-*` headers say the same for services that don't look at the query; this crate does.
 
 use std::collections::HashMap;
 
@@ -9,6 +11,7 @@ use axum::{
 };
 
 use super::{Branch, BranchError};
+use crate::Barrier;
 
 /// Answers 400 with a plain text that says which parameter is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +28,24 @@ impl Branch {
             .map_err(|rejection| BranchError::Query { reason: rejection.body_text() })?;
         let of = |name: &str| pairs.get(name).map_or("", String::as_str);
         Self::new(of("trans_type"), of("gid"), of("branch_id"), of("op"))
+    }
+}
+
+impl Barrier {
+    /// The barrier of a request to `uri`: [`Branch::from_uri`], then [`Barrier::new`].
+    ///
+    /// # Errors
+    /// Any [`BranchError`]: the caller's request is wrong, answer 400.
+    pub fn from_http(uri: &Uri) -> Result<Self, BranchError> {
+        Ok(Self::new(Branch::from_uri(uri)?))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Barrier {
+    type Rejection = BranchRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self::from_http(&parts.uri)?)
     }
 }
 
@@ -54,6 +75,9 @@ mod tests {
     fn reads_what_a_runtime_sends() {
         let branch = read("/transfer-in?x=1&branch_id=02-01&gid=a%3Ab&op=rollback&trans_type=workflow");
         assert_eq!(branch, Branch::new("workflow", "a:b", "02-01", "rollback"));
+        let uri = Uri::from_static("http://bank/in?branch_id=01&gid=g&op=action&trans_type=workflow");
+        let barrier = Barrier::from_http(&uri).expect("complete");
+        assert_eq!(Ok(barrier.branch().clone()), Branch::new("workflow", "g", "01", "action"));
     }
 
     #[test]

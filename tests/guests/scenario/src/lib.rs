@@ -47,6 +47,11 @@ enum Path {
     Race(u64),
     /// What undoes and confirms is code: one named handler, one closure. True gives up after both steps.
     Handlers(bool),
+    /// Between the steps something that can't be undone: the bank is notified. True gives up after it, against the
+    /// rules. The second step says nothing of how it is undone.
+    Pivot(bool),
+    /// The second step alone, without an undo: what is left to do of a message.
+    Deliver,
 }
 
 /// Options of a branch, as far as tests set them.
@@ -87,12 +92,17 @@ async fn scenario(tx: &Transaction, input: Input) -> Result<Output, Failure> {
     if input.notify {
         tx.on_finish(bank().post("/notify"));
     }
+    if let Path::Deliver = input.path {
+        let into = open(tx, &input);
+        let to: Balance = into.call(bank().post("/transfer-in").json(&posting(&input.to, &input))).await?.json()?;
+        return Ok(Output { from_balance: 0, to_balance: to.balance, padding: String::new() });
+    }
     if let Path::Handlers(gives_up) = input.path {
         return with_code(tx, &input, gives_up).await;
     }
     let (taken, given) = (posting(&input.from, &input), posting(&input.to, &input));
     if cfg!(feature = "diverged") {
-        let into = open(tx, &input);
+        let into = open(tx, &input).on_rollback(bank().post("/transfer-in/revert").json(&given));
         into.call(bank().post("/transfer-in").json(&given)).await?;
     }
     let out = open(tx, &input).on_rollback(bank().post("/transfer-out/revert").json(&taken));
@@ -101,7 +111,17 @@ async fn scenario(tx: &Transaction, input: Input) -> Result<Output, Failure> {
     let mut padding = String::new();
     let mut patience = None;
     match input.path {
-        Path::Plain | Path::Handlers(_) => {}
+        Path::Plain | Path::Handlers(_) | Path::Deliver => {}
+        Path::Pivot(gives_up) => {
+            let told = open(tx, &input).options(Options::new().pivot());
+            told.call(bank().post("/notify").json(&taken)).await?;
+            if gives_up && !cfg!(feature = "fixed") {
+                return Err(Failure::new("second thoughts"));
+            }
+            let into = open(tx, &input);
+            let to: Balance = into.call(bank().post("/transfer-in").json(&given)).await?.json()?;
+            return Ok(Output { from_balance: from.balance, to_balance: to.balance, padding });
+        }
         Path::Panic if cfg!(feature = "fixed") => {}
         Path::Panic => panic!("no price for {}", input.to),
         Path::Endless => while black_box(true) {},

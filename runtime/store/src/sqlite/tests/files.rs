@@ -146,5 +146,5 @@ async fn a_newer_schema_is_refused() {
         .expect("inserts");
     store.close().await.expect("closes");
     let text = refusal(&options(&directory)).await;
-    assert!(text.contains("has schema 99, this runtime knows up to 1; start a newer runtime"), "{text}");
+    assert!(text.contains("has schema 99, this runtime knows up to 2; start a newer runtime"), "{text}");
 }

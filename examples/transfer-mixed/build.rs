@@ -1,0 +1,9 @@
+//! Generates the client from the bank's `bank.proto`, with a protobuf compiler in Rust: nothing to install.
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo::rerun-if-changed=../bank/proto/bank.proto");
+    let files = protox::compile(["bank.proto"], ["../bank/proto"])?;
+    // No server, and no connections of its own: those are the runtime's.
+    tonic_prost_build::configure().build_server(false).build_transport(false).compile_fds(files)?;
+    Ok(())
+}
