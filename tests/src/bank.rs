@@ -45,8 +45,16 @@ impl Bank {
     /// # Errors
     /// It does not start.
     pub fn start(dir: &Path, accounts: &[(&str, i64)]) -> Result<Self> {
+        Self::start_on(dir, &dir.join("bank.db").to_string_lossy(), accounts)
+    }
+
+    /// Starts a bank with its books in `database`, a URL, and its other files in `dir`.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start_on(dir: &Path, database: &str, accounts: &[(&str, i64)]) -> Result<Self> {
         let mut command = Command::new(program("bank", &[])?);
-        command.args(["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--database"]).arg(dir.join("bank.db"));
+        command.args(["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--database", database]);
         command.arg("--request-log").arg(dir.join("bank-requests.jsonl"));
         for (account, balance) in accounts {
             command.arg("--account").arg(format!("{account}={balance}"));

@@ -2,10 +2,15 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
+
+/// No program takes longer to be ready.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// A running child process. Killed when dropped.
 #[derive(Debug)]
@@ -19,7 +24,7 @@ impl Process {
     /// Starts a program and waits for its JSON line; stderr goes to the file `log`.
     ///
     /// # Errors
-    /// It can't be started, or ended before it was ready: the end of its log is in the message.
+    /// It can't be started, or ended or took too long before it was ready: the end of its log is in the message.
     pub fn start(command: &mut Command, log: &Path) -> Result<Self> {
         let file = std::fs::OpenOptions::new().create(true).append(true).open(log).context("the log file")?;
         let mut child = command
@@ -28,9 +33,7 @@ impl Process {
             .stderr(file)
             .spawn()
             .with_context(|| format!("{:?} can't be started", command.get_program()))?;
-        let mut line = String::new();
-        let stdout = child.stdout.take().context("stdout is piped")?;
-        BufReader::new(stdout).read_line(&mut line).context("the ready line")?;
+        let line = ready_line(child.stdout.take().context("stdout is piped")?);
         match serde_json::from_str(&line) {
             Ok(ready) => Ok(Self { child, ready }),
             Err(_) => {
@@ -39,7 +42,8 @@ impl Process {
                 let text = std::fs::read_to_string(log).unwrap_or_default();
                 let tail: Vec<&str> = text.lines().rev().take(20).collect();
                 let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
-                bail!("{:?} ended ({status}) before it was ready:\n{tail}", command.get_program());
+                let program = command.get_program();
+                bail!("{program:?} is not ready, it said {line:?} and ended ({status}); its log:\n{tail}");
             }
         }
     }
@@ -92,6 +96,19 @@ impl Process {
     pub fn id(&self) -> u32 {
         self.child.id()
     }
+}
+
+/// The first line of a program's output; empty if none comes.
+fn ready_line(stdout: ChildStdout) -> String {
+    let (said, line) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        // What could not be read is no ready line.
+        let _ = BufReader::new(stdout).read_line(&mut line);
+        // Nobody listens any more if it took too long.
+        let _ = said.send(line);
+    });
+    line.recv_timeout(LONGEST).unwrap_or_default()
 }
 
 impl Drop for Process {

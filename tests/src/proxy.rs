@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 use crate::client;
 
-/// Nothing takes longer to arrive here.
+/// Nothing takes longer to arrive, or to be answered.
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// What becomes of a request.
@@ -139,7 +139,8 @@ impl Proxy {
         }
         let mut delivered = Vec::new();
         for (passing, answered) in answers {
-            let status = answered.await.with_context(|| format!("the bank does not answer {passing:?}"))?;
+            let answered = tokio::time::timeout(LONGEST, answered).await.ok().and_then(Result::ok);
+            let status = answered.with_context(|| format!("the bank does not answer {passing:?}"))?;
             delivered.push((passing, status.as_u16()));
         }
         Ok(delivered)

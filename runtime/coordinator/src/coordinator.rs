@@ -125,6 +125,7 @@ impl Coordinator {
         let coordinator = Self { shared };
         coordinator.shared.drivers.spawn(crate::wake::take_up_left_behind(coordinator.clone()));
         coordinator.shared.drivers.spawn(crate::wake::wake_when_due(coordinator.clone()));
+        coordinator.shared.drivers.spawn(crate::sweep::sweep_from_time_to_time(coordinator.clone()));
         Ok(coordinator)
     }
 

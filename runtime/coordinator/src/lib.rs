@@ -18,6 +18,7 @@ mod journal_writer;
 mod note;
 mod participants;
 mod status;
+mod sweep;
 mod wake;
 
 pub use admission::{Prepare, Trigger, TriggerError, Triggered};
@@ -31,3 +32,4 @@ pub use events::Event;
 pub use note::Note;
 pub use participants::{Breaker, ParticipantError, ParticipantStatus};
 pub use status::{Status, StatusError};
+pub use sweep::{DatabaseStatus, Handling, PreparedStatus};

@@ -324,7 +324,7 @@ fn requests_of_one_scope_have_ids_of_their_own() {
     let mut e = strict();
     let branch = e.new_branch().expect("within limits");
     e.register(Op::Rollback, branch, GuestUndo::Operation(post("bank/undo"))).expect("known branch");
-    for method in ["POST", "GET", "GET"] {
+    for method in ["GET", "POST", "GET"] {
         e.submit_request(Some(branch), request(method)).expect("within limits");
     }
     let second = e.submit_request(Some(branch), request("POST")).expect("within limits");
@@ -335,5 +335,5 @@ fn requests_of_one_scope_have_ids_of_their_own() {
         .into_iter()
         .filter_map(|effect| if let Effect::Send(send) = effect { Some(send.branch.to_string()) } else { None })
         .collect();
-    assert_eq!(branches, ["01", "01-01", "01-02", "02"]);
+    assert_eq!(branches, ["01-01", "01", "01-02", "02"]);
 }

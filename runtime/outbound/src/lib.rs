@@ -5,8 +5,8 @@
 //! the coordinator's. Nothing here retries, journals or decides.
 //!
 //! Rooms: `config` (what an operator writes), `directory` (participants, ready for use), `identity` and `headers` (what
-//! every call carries), `http` and `grpc` (one attempt each), `tls` (whom to trust), `policy`, `gate` and `breaker` (how
-//! much a participant gets, and when), `participants` (how they stand), `failure` (errors as text).
+//! every call carries), `http` and `grpc` (one attempt each), `tls` (whom to trust), `policy`, `gate` and `breaker`
+//! (how much a participant gets, and when), `participants` (how they stand), `failure` (errors as text).
 
 mod breaker;
 mod call;

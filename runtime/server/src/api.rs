@@ -1,12 +1,13 @@
 //! The HTTP face: parses requests, calls the coordinator, renders what it says. It decides nothing and never touches the
 //! store.
 //!
-//! The rooms: `workflows`, `trigger`, `executions`, `journal`, `events`, `participants`, `health`, `openapi` have the endpoints; `body`,
+//! The rooms: `workflows`, `trigger`, `executions`, `journal`, `events`, `participants`, `databases`, `health`, `openapi` have the endpoints; `body`,
 //! `input`, `params` and `wait` read requests; `render`, `entry`, `bytes` and `time` write answers; `problem` has every
 //! error.
 
 mod body;
 mod bytes;
+mod databases;
 mod entry;
 mod events;
 mod executions;
@@ -40,7 +41,7 @@ pub use problem::{Problem, ProblemKind};
 const UPLOADS_MAX: usize = 4;
 
 /// Every route: method and path, as the OpenAPI document names them.
-pub const ROUTES: [(&str, &str); 17] = [
+pub const ROUTES: [(&str, &str); 20] = [
     ("GET", "/health"),
     ("GET", "/openapi.json"),
     ("GET", "/v1/workflows"),
@@ -53,6 +54,9 @@ pub const ROUTES: [(&str, &str); 17] = [
     ("GET", "/v1/executions/{gid}/output"),
     ("GET", "/v1/executions/{gid}/journal"),
     ("GET", "/v1/executions/{gid}/events"),
+    ("GET", "/v1/databases"),
+    ("POST", "/v1/executions/{gid}/submit"),
+    ("POST", "/v1/executions/{gid}/abort"),
     ("GET", "/v1/participants"),
     ("GET", "/v1/participants/{name}"),
     ("POST", "/v1/participants/{name}/pause"),
@@ -103,6 +107,7 @@ pub fn router(api: Api) -> Router {
         .route("/v1/executions/{gid}/events", get(events::events))
         .route("/v1/executions/{gid}/submit", post(message::submit))
         .route("/v1/executions/{gid}/abort", post(message::abort))
+        .route("/v1/databases", get(databases::list))
         .route("/v1/participants", get(participants::list))
         .route("/v1/participants/{name}", get(participants::one))
         .route("/v1/participants/{name}/pause", post(participants::pause))

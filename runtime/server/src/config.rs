@@ -136,6 +136,9 @@ impl Config {
         };
         let config: Self = figment.merge(Env::prefixed(ENV_PREFIX).split("__")).merge(args).extract()?;
         config.limits.check()?;
+        if config.xa_sweep_ms == 0 {
+            return Err(ConfigError::Rule { key: "xa_sweep_ms", rule: "at least 1" });
+        }
         Ok(config)
     }
 
@@ -289,6 +292,8 @@ mod tests {
                 &[],
                 &["`participants.b.outcome_map.http.404`", "maybe"],
             ),
+            ("xa_sweep_ms = 0", &[], &["`xa_sweep_ms`", "at least 1"]),
+            ("[databases.ledger]\nurl = 'sqlite:x'\nport = 3", &[], &["`databases.ledger.port`"]),
             ("store = 'oracle'", &[], &["`store`", "oracle", "sqlite"]),
             ("listen = ", &[], &[".toml", "line 1"]),
             ("", &["--set", "limits.nothing=1"], &["`limits.nothing`", "command line"]),

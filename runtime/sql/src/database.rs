@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reprise_barrier::{Tables, create_tables};
 use sqlx::pool::PoolConnection;
-use sqlx::{Connection as _, Pool};
+use sqlx::{ConnectOptions as _, Connection as _, Pool};
 use tokio::sync::OnceCell;
 
 use crate::config::{DatabaseConfig, DatabasesError};
@@ -41,6 +41,7 @@ impl<D: Dialect> Database<D> {
             config.tables().map_err(|source| DatabasesError::BarrierTable { name: name.to_owned(), source })?;
         // The text of the error names what is wrong, never the URL.
         let options = D::options(config)
+            .map(|options| options.disable_statement_logging())
             .map_err(|error| DatabasesError::Url { name: name.to_owned(), reason: error.to_string() })?;
         Ok(Self {
             pool: pool::<D>(config.connections, config, options.clone()),

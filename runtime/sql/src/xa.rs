@@ -134,12 +134,9 @@ async fn attempt<D: Prepares>(
     }
     let started = D::command(&mut lease, D::start(&xid, database.limit(call.timeout))).await;
     started.map_err(|error| Failure::of_end::<D>(&error, "the XA transaction could not be opened"))?;
-    match first::<D>(database, &call, place, &branch, &mut lease).await? {
-        Some(answer) => {
-            D::abandon(lease).await;
-            return answer;
-        }
-        None => {}
+    if let Some(answer) = first::<D>(database, &call, place, &branch, &mut lease).await? {
+        D::abandon(lease).await;
+        return answer;
     }
     match statements::run::<D>(&mut lease, &sql.statements, call.reply_bytes_max).await {
         Ok(reply) => {

@@ -12,7 +12,7 @@ mod random;
 mod storm;
 mod world;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
@@ -42,17 +42,19 @@ async fn money_is_neither_made_nor_lost() -> Result<()> {
 }
 
 async fn run(seed: u64, length: Duration) -> Result<()> {
+    let started = Instant::now();
     let mut world = World::open(seed).await?;
-    let clients = Clients::start(seed, CLIENTS, world.runtime_url());
-    let storm = storm::rage(&mut world, Random::new(seed, "storm", 0), length).await;
-    let outcomes = async {
-        storm?;
+    println!("{:?}: everything runs", started.elapsed());
+    let checked = async {
+        let clients = Clients::start(seed, CLIENTS, world.runtime_url());
+        storm::rage(&mut world, Random::new(seed, "storm", 0), length).await?;
         world.calm().await?;
-        clients.finish().await
+        println!("{:?}: the storm is over", started.elapsed());
+        let outcomes = clients.finish().await?;
+        println!("{:?}: all transfers have ended", started.elapsed());
+        audit::check(&world, &outcomes).await
     };
-    let checked = match outcomes.await {
-        Ok(outcomes) => audit::check(&world, &outcomes).await,
-        Err(error) => Err(error),
-    };
+    let checked = checked.await;
+    println!("{:?}: the books are checked", started.elapsed());
     checked.with_context(|| world.last_words())
 }

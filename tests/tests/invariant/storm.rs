@@ -56,22 +56,23 @@ pub(crate) async fn rage(world: &mut World, mut random: Random, length: Duration
     let end = Instant::now() + length;
     let mut kills: Vec<Victim> = Vec::new();
     while Instant::now() < end {
-        tokio::time::sleep(Duration::from_millis(random.between(200, 1_200))).await;
+        tokio::time::sleep(Duration::from_millis(random.between(100, 1_000))).await;
         world.mend()?;
         for _ in 0..random.between(0, 5) {
             let books = random.one_of(&Books::ALL);
-            world.branches[&books].bank.fault(fault(&mut random)).await?;
+            world.fault(books, fault(&mut random)).await?;
         }
         if random.chance(30) {
             deliver_late(world, &mut random).await;
         }
         if random.chance(70) {
             let victims = victims(&mut random);
-            strike(world, &victims, Duration::from_millis(random.between(0, 700))).await?;
+            strike(world, &victims, Duration::from_millis(random.between(0, 500))).await?;
             kills.extend(victims);
         }
     }
     world.mend()?;
+    println!("killed: {kills:?}");
     let count = |is: fn(&Victim) -> bool| kills.iter().filter(|victim| is(victim)).count();
     println!(
         "killed: the runtime {} times, banks {}, servers {}",

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use reprise_test_services::{Server, ServicesError};
 use reprise_tests::{Bank, Passing, Proxy, Runtime, RuntimeOptions, Treatment, guest, until};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
@@ -127,15 +128,31 @@ impl World {
         Ok(())
     }
 
-    /// Lets everything work as it should, and delivers what is still on its way.
-    pub(crate) async fn calm(&mut self) -> Result<()> {
-        self.mend()?;
-        for branch in self.branches.values() {
-            branch.proxy.treat(|_| Treatment::Pass);
-            branch.bank.clear_faults().await?;
-            branch.proxy.release().await?;
+    /// Has a bank play a fault.
+    pub(crate) async fn fault(&mut self, books: Books, fault: Value) -> Result<()> {
+        if self.branch(books)?.bank.fault(fault).await.is_err() {
+            self.revive(books)?;
         }
         Ok(())
+    }
+
+    /// Lets everything work as it should, and delivers what is still on its way.
+    pub(crate) async fn calm(&mut self) -> Result<()> {
+        for books in Books::ALL {
+            if self.branch(books)?.bank.clear_faults().await.is_err() {
+                self.revive(books)?;
+            }
+            let proxy = &self.branch(books)?.proxy;
+            proxy.treat(|_| Treatment::Pass);
+            proxy.release().await?;
+        }
+        self.mend()
+    }
+
+    /// Starts a bank that does not answer since an earlier fault made it crash; it has none then.
+    fn revive(&mut self, books: Books) -> Result<()> {
+        self.kill(Victim::Bank(books))?;
+        self.start(Victim::Bank(books))
     }
 
     /// What to know of a run that failed: the ends of the logs.

@@ -24,9 +24,18 @@ CREATE TABLE IF NOT EXISTS effects (
     delta_frozen bigint NOT NULL
 )";
 
+/// Even `IF NOT EXISTS` would wait for whoever has changed the table, and an XA branch that is prepared may be waiting for
+/// this bank to come back.
+const EFFECTS_BY_BRANCH: &str = "
+DO $$ BEGIN
+    IF to_regclass('effects_by_branch') IS NULL THEN
+        CREATE INDEX effects_by_branch ON effects (gid, branch_id, op);
+    END IF;
+END $$";
+
 impl LedgerDatabase for Postgres {
     const SQL: Dialect = Dialect {
-        create: &[ACCOUNTS, EFFECTS, "CREATE INDEX IF NOT EXISTS effects_by_branch ON effects (gid, branch_id, op)"],
+        create: &[ACCOUNTS, EFFECTS, EFFECTS_BY_BRANCH],
         put: "INSERT INTO accounts (account, balance, frozen) VALUES (?, ?, 0)
               ON CONFLICT (account) DO UPDATE SET balance = excluded.balance, frozen = 0",
         lock: "FOR UPDATE",

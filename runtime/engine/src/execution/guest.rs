@@ -46,7 +46,9 @@ pub(super) struct Branch {
     pub(super) has_action: bool,
     /// Whether a commit or rollback is registered on it.
     pub(super) has_undo: bool,
-    /// Further requests that only read, within the same scope of an HTTP client.
+    /// Whether an HTTP client makes requests in its scope.
+    pub(super) has_scope: bool,
+    /// Requests that only read, within the same scope of an HTTP client.
     pub(super) reads: u32,
     pub(super) options: BranchOptions,
     pub(super) recorded_options: String,
@@ -55,7 +57,15 @@ pub(super) struct Branch {
 impl Branch {
     pub(super) fn new(id: BranchId) -> Self {
         let options = BranchOptions::default();
-        Self { id, has_action: false, has_undo: false, reads: 0, options, recorded_options: String::new() }
+        Self {
+            id,
+            has_action: false,
+            has_undo: false,
+            has_scope: false,
+            reads: 0,
+            options,
+            recorded_options: String::new(),
+        }
     }
 }
 

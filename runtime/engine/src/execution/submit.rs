@@ -82,11 +82,15 @@ impl Execution {
     /// # Errors
     /// As [`Self::submit`].
     pub fn submit_request(&mut self, branch: Option<u32>, request: Operation) -> Result<Ticket, GuestError> {
-        let branch = match branch {
-            Some(branch) => branch,
-            None => self.new_branch()?,
+        let Some(number) = branch else {
+            let own = self.new_branch()?;
+            return self.submit(own, request);
         };
-        self.submit(branch, request)
+        let guest = self.guest();
+        if let Some(index) = guest.branch_index(number) {
+            guest.branches[index].has_scope = true;
+        }
+        self.submit(number, request)
     }
 
     /// Whether the guest may name this branch.
@@ -131,19 +135,24 @@ impl GuestRun {
     /// Takes the place of a call on its branch.
     fn place(&mut self, number: u32, operation: &Operation) -> Result<Placed, String> {
         let index = self.branch_index(number).ok_or_else(|| unknown_branch(number))?;
+        // An HTTP client may ask more than once in one scope (a token, a redirect): what only reads is not the action of
+        // the branch, and needs an id of its own.
+        let reads = self.branches[index].has_scope && operation.needs_no_undo();
+        let next = u32::try_from(self.branches.len()).unwrap_or(u32::MAX);
         let slot = &mut self.branches[index];
         let (options, effect, has_undo) = (slot.recorded_options.clone(), slot.options.effect, slot.has_undo);
-        if !slot.has_action {
+        if !reads {
+            if slot.has_action {
+                return Err(format!(
+                    "branch {} has its operation already; open another one with `new-branch`",
+                    slot.id
+                ));
+            }
             slot.has_action = true;
             return Ok(Placed { branch: slot.id, options, effect, has_undo });
         }
-        // An HTTP client may ask more than once in one scope (a redirect, a token); what only reads needs no branch of
-        // its own to be undone, but an id of its own.
-        if !(matches!(operation, Operation::Request { .. }) && operation.needs_no_undo()) {
-            return Err(format!("branch {} has its operation already; open another one with `new-branch`", slot.id));
-        }
         let branch = if self.scope.is_some() {
-            let branch = slot.id.child(u32::try_from(self.branches.len()).unwrap_or(u32::MAX));
+            let branch = slot.id.child(next);
             self.branches.push(Branch { has_action: true, ..Branch::new(branch) });
             branch
         } else {

@@ -1,5 +1,5 @@
-//! Policies of participants: who is let through, who waits for what, and for whom nothing changes. Where answers matter,
-//! they come from a real server.
+//! Policies of participants: who is let through, who waits for what, and for whom nothing changes. Where answers
+//! matter, they come from a real server.
 
 use std::future::{self, Future};
 use std::pin::{Pin, pin};

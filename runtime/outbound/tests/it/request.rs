@@ -1,4 +1,5 @@
-//! Requests that a guest's own HTTP client made: sent as they are, with the identity, to whom they name and nobody else.
+//! Requests that a guest's own HTTP client made: sent as they are, with the identity, to whom they name and to nobody
+//! else.
 
 use std::collections::BTreeMap;
 

@@ -19,7 +19,7 @@ async fn bad_uploads_are_told_apart() {
         ("w", guests::component("(component)"), invalid(&["does not export `run`", "exports nothing"])),
         ("w", guests::without_run(), invalid(&["does not export `run`", "`start`"])),
         ("w", guests::importing("foo:bar/baz"), invalid(&["foo:bar/baz", "may import"])),
-        ("w", guests::importing("wasi:http/outgoing-handler@0.2.3"), invalid(&["wasi:http/outgoing-handler"])),
+        ("w", guests::importing("wasi:http/incoming-handler@0.2.3"), invalid(&["wasi:http/incoming-handler"])),
         ("w", large, (413, "component-too-large", &["limits.component_bytes", "1048577", "1048576"])),
         ("a%20b", component.clone(), (400, "invalid-name", &["workflow name \"a b\"", "A-Z"])),
         ("%ff", component, (400, "invalid-name", &["UTF-8"])),

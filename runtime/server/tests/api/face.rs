@@ -46,6 +46,14 @@ impl Face {
         config: CoordinatorConfig,
         participants: BTreeMap<String, Participant>,
     ) -> Self {
+        Self::with_outbound(store, config, OutboundConfig { participants, ..OutboundConfig::default() }).await
+    }
+
+    pub(crate) async fn with_outbound(
+        store: Arc<dyn Store>,
+        config: CoordinatorConfig,
+        outbound: OutboundConfig,
+    ) -> Self {
         let host = HostConfig {
             instances: 8,
             memory_bytes_max: 64 << 20,
@@ -53,7 +61,6 @@ impl Face {
             ..HostConfig::default()
         };
         let config = CoordinatorConfig { instances: 8, trap_retries: 1, input_bytes_max: INPUT_BYTES_MAX, ..config };
-        let outbound = OutboundConfig { participants, ..OutboundConfig::default() };
         let outbound = Outbound::new(outbound).expect("the participants are valid");
         let host = Host::new(host).expect("eight instances fit everywhere");
         let coordinator = Coordinator::start(config, store, host, outbound).await.expect("the store answers");

@@ -2,6 +2,7 @@
 //! real server and the real program.
 
 mod bad_input;
+mod databases;
 mod events;
 mod executions;
 mod face;

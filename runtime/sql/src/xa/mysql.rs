@@ -86,7 +86,7 @@ impl Prepares for MySql {
             Ok(()) => return Ok(Ended::Done),
             Err(error) => error,
         };
-        match error.as_database_error().map_or(0, |error| mysql::number(error)) {
+        match error.as_database_error().map_or(0, mysql::number) {
             XAER_NOTA => Ok(Ended::Unknown),
             number if end == End::Rollback && XA_RB.contains(&number) => Ok(Ended::Done),
             _ => Err(error),

@@ -1,11 +1,12 @@
 //! An operation takes effect once, whatever happens to its answer.
 
 use reprise_engine::{Answer, Op, Statement};
+use reprise_sql::DatabaseConfig;
 use rstest::rstest;
 use serde_json::json;
 
 use crate::proxy::{Cut, cut};
-use crate::support::{Product, Subject, lost, new_gid, open, perform, refused, rows, sql};
+use crate::support::{Product, Subject, lost, new_gid, open, open_with, perform, refused, rows, sql};
 
 fn read(subject: &Subject) -> Statement {
     subject.statement("SELECT balance FROM account WHERE id = 'bob'", vec![], Some(1))
@@ -141,5 +142,25 @@ async fn a_killed_connection_is_lost(#[case] product: Product) {
     }
     assert_eq!(subject.balance("bob").await, 0);
     rows(subject.act(&gid, vec![subject.add("bob", 7)]).await);
+    assert_eq!(subject.balance("bob").await, 7);
+}
+
+/// Where nothing else is configured, the tables are DTM's, made at the first use by whoever comes first.
+#[rstest]
+#[case(Product::Sqlite)]
+#[case(Product::Postgres)]
+#[case(Product::MariaDb)]
+#[tokio::test]
+async fn the_usual_tables_are_made(#[case] product: Product) {
+    let subject = Subject::new(product).await;
+    let databases = open_with(DatabaseConfig::at(&subject.url));
+    let gid = new_gid();
+    let operation = sql(vec![subject.add("bob", 7)]);
+    let copies = (0..4).map(|_| perform(&databases, &gid, Op::Action, &operation));
+    for answer in futures::future::join_all(copies).await {
+        assert_eq!(rows(answer)[0]["affected"], 1);
+    }
+    let table = if product == Product::Sqlite { "barrier" } else { "dtm_barrier.barrier" };
+    assert_eq!(subject.number(&format!("SELECT COUNT(*) FROM {table} WHERE gid = '{gid}'")).await, 1);
     assert_eq!(subject.balance("bob").await, 7);
 }

@@ -25,11 +25,11 @@ pub(crate) struct Subject {
     pub(crate) product: Product,
     pub(crate) url: String,
     pub(crate) databases: Databases,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 impl Subject {
-    /// With a table `account`: `alice` has 100, `bob` nothing, and nobody less.
+    /// On the shared server.
     pub(crate) async fn new(product: Product) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let url = match product {
@@ -37,8 +37,12 @@ impl Subject {
             Product::Postgres => reprise_test_services::postgres().await,
             Product::MariaDb => reprise_test_services::mariadb().await,
         };
-        let databases = open(&url);
-        let subject = Self { product, url, databases, _folder: folder };
+        Self { _folder: Some(folder), ..Self::at(product, &url).await }
+    }
+
+    /// With a table `account`: `alice` has 100, `bob` nothing, and nobody less.
+    pub(crate) async fn at(product: Product, url: &str) -> Self {
+        let subject = Self { product, url: url.to_owned(), databases: open(url), _folder: None };
         subject
             .execute("CREATE TABLE account (id VARCHAR(20) PRIMARY KEY, balance BIGINT NOT NULL CHECK (balance >= 0))")
             .await;
@@ -178,32 +182,24 @@ pub(crate) async fn perform_within(
 /// The reply.
 #[track_caller]
 pub(crate) fn rows(answer: Answer) -> Value {
-    match answer {
-        Answer::Rows(json) => serde_json::from_slice(&json).expect("JSON"),
-        other => panic!("no rows: {other:?}"),
-    }
+    let Answer::Rows(json) = answer else { panic!("no rows: {answer:?}") };
+    serde_json::from_slice(&json).expect("JSON")
 }
 
 #[track_caller]
 pub(crate) fn refused(answer: Answer) -> Value {
-    match answer {
-        Answer::Refused(json) => serde_json::from_slice(&json).expect("JSON"),
-        other => panic!("not refused: {other:?}"),
-    }
+    let Answer::Refused(json) = answer else { panic!("not refused: {answer:?}") };
+    serde_json::from_slice(&json).expect("JSON")
 }
 
 #[track_caller]
 pub(crate) fn lost(answer: Answer) -> String {
-    match answer {
-        Answer::Lost(text) => text,
-        other => panic!("not lost: {other:?}"),
-    }
+    let Answer::Lost(text) = answer else { panic!("not lost: {answer:?}") };
+    text
 }
 
 #[track_caller]
 pub(crate) fn invalid(answer: Answer) -> String {
-    match answer {
-        Answer::Invalid(text) => text,
-        other => panic!("not invalid: {other:?}"),
-    }
+    let Answer::Invalid(text) = answer else { panic!("not invalid: {answer:?}") };
+    text
 }

@@ -37,9 +37,10 @@ async fn prepared_then_ended(#[case] product: Product, #[case] op: Op, #[case] b
         assert!(!subject.prepared().await.contains(&gid));
     }
     let late = subject.prepare(&gid, statements).await;
-    match op {
-        Op::Rollback => assert!(refused(late)["message"].as_str().expect("text").contains("rollback was here first")),
-        _ => assert_eq!(rows(late), reply),
+    if op == Op::Rollback {
+        assert!(refused(late)["message"].as_str().expect("text").contains("rollback was here first"));
+    } else {
+        assert_eq!(rows(late), reply);
     }
     assert_eq!(subject.balance("bob").await, balance);
 }
@@ -114,13 +115,10 @@ async fn until_done(subject: &Subject, gid: &str, op: Op) {
 /// As the runtime does: what is lost is tried again.
 async fn until_rows(attempt: impl AsyncFn() -> reprise_engine::Answer) -> serde_json::Value {
     for _ in 0..100 {
-        match attempt().await {
-            reprise_engine::Answer::Lost(text) => {
-                assert!(!text.contains("heuristic"), "{text}");
-                tokio::task::yield_now().await;
-            }
-            other => return rows(other),
-        }
+        let answer = attempt().await;
+        let reprise_engine::Answer::Lost(text) = answer else { return rows(answer) };
+        assert!(!text.contains("heuristic"), "{text}");
+        tokio::task::yield_now().await;
     }
     panic!("it was lost a hundred times");
 }
@@ -285,4 +283,32 @@ async fn a_prepared_row_is_waited_for(#[case] product: Product) {
     rows(subject.finish(&prepared, Op::Commit).await);
     rows(perform(&subject.databases, &other, Op::Action, &operation).await);
     assert_eq!(subject.balance("bob").await, 8);
+}
+
+/// What is prepared outlives a server that is killed, and so does its reply.
+#[rstest]
+#[case(Product::Postgres)]
+#[case(Product::MariaDb)]
+#[tokio::test]
+async fn a_killed_server_keeps_what_is_prepared(#[case] product: Product) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut server = match product {
+        Product::Postgres => reprise_test_services::Server::start_postgres(folder.path()),
+        Product::MariaDb | Product::Sqlite => reprise_test_services::Server::start_mariadb(folder.path()),
+    }
+    .expect("it starts");
+    let subject = Subject::at(product, server.url()).await;
+    let (committed, rolled_back) = (new_gid(), new_gid());
+    let statements = vec![subject.add("bob", 7), read(&subject)];
+    let reply = rows(subject.prepare(&committed, statements.clone()).await);
+    rows(subject.prepare(&rolled_back, vec![subject.add("alice", 7)]).await);
+    server.kill().expect("it dies");
+    lost(subject.finish(&committed, Op::Commit).await);
+    server.restart().expect("it comes back");
+    let again = xa(statements);
+    assert_eq!(until_rows(async || perform(&subject.databases, &committed, Op::Action, &again).await).await, reply);
+    until_done(&subject, &committed, Op::Commit).await;
+    until_done(&subject, &rolled_back, Op::Rollback).await;
+    assert_eq!((subject.balance("alice").await, subject.balance("bob").await), (100, 7));
+    assert_eq!(subject.prepared().await, Vec::<String>::new());
 }
