@@ -3,12 +3,13 @@
 CARGO ?= cargo
 BUILT = $${CARGO_TARGET_DIR:-target}/debug
 
-.PHONY: help demo test lint bench guests tools test-tools services
+.PHONY: help demo test soak lint bench guests tools test-tools services
 
 help:
 	@echo "make demo      see Reprise do its job: success, rollback, kill -9 and recovery (SQLite, free ports, temporary folder)"
 	@echo "make test      lint, build and run every test, on private PostgreSQL, MariaDB and Redis servers"
 	@echo "make services  keep such servers running while you test: it prints the variables that name them"
+	@echo "make soak      ten minutes of transfers between four databases while everything is killed"
 	@echo "make bench     measure (release build, a few minutes); docs/performance.md explains the figures"
 
 # What the build needs beside Rust itself.
@@ -33,6 +34,11 @@ test: lint test-tools
 	$(CARGO) build -q --workspace --bins
 	$(BUILT)/with-services $(CARGO) test --workspace
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps -q
+
+# REPRISE_SOAK_SECONDS=3600 for an hour; REPRISE_SEED=NUMBER repeats a run.
+soak: export REPRISE_SOAK_SECONDS ?= 600
+soak: tools test-tools
+	$(CARGO) test --workspace --test invariant -- --nocapture
 
 services: tools test-tools
 	@$(CARGO) build -q --workspace --bins

@@ -64,6 +64,24 @@ async fn an_aborted_message_never_runs() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_verdict_finds_a_message_that_runs() -> Result<()> {
+    let stage = Stage::open(RuntimeOptions::set(&[EAGER])).await?;
+    stage.bank.fault(json!({ "path": "/transfer-in", "kind": "delay", "delay_ms": 1_500 })).await?;
+    prepare(&stage, "m", "1h").await?;
+    let (status, answer) = decide(&stage, "m", "submit").await?;
+    ensure!(status == 202, "{status}: {answer}");
+    stage.bank.asked("m", "/transfer-in", 1).await?;
+    // It is in memory, in the middle of a call.
+    let (status, answer) = decide(&stage, "m", "submit").await?;
+    ensure!(status == 202, "{status}: {answer}");
+    let (status, answer) = decide(&stage, "m", "abort").await?;
+    ensure!(status == 409 && answer["decided"] == "submitted", "{status}: {answer}");
+    let status = stage.runtime.finished("m").await?;
+    ensure!(status["phase"] == "succeeded", "{status:#}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_sender_is_asked_when_it_says_nothing() -> Result<()> {
     let stage = Stage::open(RuntimeOptions::set(&[EAGER])).await?;
     // The bank knows of no local transaction under this gid: the answer is no, for ever.
@@ -147,7 +165,7 @@ async fn a_change_without_an_undo_is_refused_unless_the_runtime_is_lenient() -> 
     ensure!(status["phase"] == "failed" && message.contains("nothing says how it is undone"), "{status:#}");
     ensure!(log(&stage, "strict").await?.is_empty());
 
-    let stage = Stage::open(RuntimeOptions::set(&["completeness='lenient'"])).await?;
+    let stage = Stage::open(RuntimeOptions::set(&["completeness=lenient"])).await?;
     stage.begin("lenient", &scenario("deliver")).await?;
     let status = stage.runtime.finished("lenient").await?;
     ensure!(status["phase"] == "succeeded", "{status:#}");

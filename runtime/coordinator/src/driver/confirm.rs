@@ -79,20 +79,19 @@ impl Driver {
         }
     }
 
-    /// Performs a command; the answer is given when it is durable.
+    /// Performs a command; the answer is given when what it says is durable.
     pub(super) fn command(&mut self, Command { verdict, reply }: Command) {
-        let told = self.with(|execution| match verdict {
-            _ if execution.unconfirmed().is_none() => judge(execution, verdict),
-            MessageVerdict::Submit => {
-                execution.submit_message(SubmittedBy::Sender);
-                Told::Agreed
-            }
-            MessageVerdict::Abort => {
-                execution.fail_run("the sender aborted the message".into());
-                Told::Agreed
-            }
+        if !self.is_unconfirmed() {
+            // It changes nothing: nobody will flush for it.
+            let told = self.with(|execution| judge(execution, verdict));
+            self.answer_or_queue(vec![(reply, told)]);
+            return;
+        }
+        self.with(|execution| match verdict {
+            MessageVerdict::Submit => execution.submit_message(SubmittedBy::Sender),
+            MessageVerdict::Abort => execution.fail_run("the sender aborted the message".into()),
         });
-        self.answers.push((reply, told));
+        self.answers.push((reply, Told::Agreed));
     }
 
     /// What the row says while the sender has not spoken.
