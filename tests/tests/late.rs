@@ -12,11 +12,11 @@ const DOUBT: (&str, &str) = ("/transfer-in", "action");
 /// Its rollback.
 const UNDO: (&str, &str) = ("/transfer-in/revert", "rollback");
 
-/// Ways to give up: two attempts of 150 ms each, or 300 ms in all with an attempt that lasts as long.
+/// Ways to give up: after two attempts of 300 ms each, or after 500 ms in all, which one attempt takes up.
 fn ways() -> [(&'static str, Value, usize); 2] {
     [
-        ("exhausted", json!({ "attempts": 2, "timeout_ms": 150, "pause_ms": 10 }), 2),
-        ("deadline", json!({ "deadline_ms": 300, "pause_ms": 10 }), 1),
+        ("exhausted", json!({ "attempts": 2, "timeout_ms": 300, "pause_ms": 10 }), 2),
+        ("deadline", json!({ "deadline_ms": 500, "pause_ms": 10 }), 1),
     ]
 }
 
@@ -162,7 +162,7 @@ async fn a_kill_after_the_decision_changes_nothing() -> Result<()> {
 #[tokio::test]
 async fn an_action_and_its_rollback_that_arrive_together_leave_nothing() -> Result<()> {
     let (stage, proxy) = open().await?;
-    for round in 0..10 {
+    for round in 0..6 {
         let gid = format!("together-{round}");
         treat(&proxy, &[DOUBT, UNDO], Treatment::Hold);
         let (_, options, copies) = ways()[round % 2].clone();

@@ -96,9 +96,7 @@ impl Driver {
 
     /// What the row says while the sender has not spoken.
     pub(super) fn confirm_note(&self) -> Option<Note> {
-        match self.with(|execution| execution.unconfirmed()) {
-            Some(QueryBack { operation, due }) => Some(Note::Prepared { query_back: operation.to_string(), due }),
-            None => None,
-        }
+        let query_back = self.with(|execution| execution.unconfirmed())?;
+        Some(Note::Prepared { query_back: query_back.operation.to_string(), due: query_back.due })
     }
 }
