@@ -100,8 +100,16 @@ async fn call(outbound: &Outbound, gid: &Gid, branch: u32, target: &str, posting
         Operation::Http { method: "POST".into(), target: target.into(), body: serde_json::to_vec(posting)? };
     let options = BranchOptions::default();
     let branch = BranchId::of_run(branch);
-    let call =
-        Call { gid, branch, op: Op::Action, operation: &operation, options: &options, attempt: 1, outcome: None };
+    let call = Call {
+        gid,
+        branch,
+        op: Op::Action,
+        operation: &operation,
+        options: &options,
+        must_succeed: false,
+        attempt: 1,
+        outcome: None,
+    };
     let answer = outbound.perform(call).await;
     match (answer.outcome(Convention::Transaction, &options.outcome_map), answer) {
         (Outcome::Success, Answer::Http { body, .. }) => {

@@ -59,18 +59,20 @@ pub async fn replace_data(file: &Path, gid: &str, seq: u32, data: &[u8]) -> Resu
 /// # Errors
 /// The journal is damaged.
 pub fn recorded_ops(journal: &[EntryRecord]) -> Result<BTreeSet<(String, String)>> {
+    ops_in(journal, has_ended)
+}
+
+fn has_ended(state: OpState) -> bool {
+    !matches!(state, OpState::Registered | OpState::InFlight | OpState::NotNeeded)
+}
+
+fn ops_in(journal: &[EntryRecord], wanted: impl Fn(OpState) -> bool) -> Result<BTreeSet<(String, String)>> {
     if journal.is_empty() {
         return Ok(BTreeSet::new());
     }
     let view = ExecutionView::fold(journal)?;
-    let ended = |state| !matches!(state, OpState::Registered | OpState::InFlight | OpState::NotNeeded);
-    Ok(view
-        .branches
-        .iter()
-        .flat_map(|branch| branch.ops.iter().map(move |op| (branch, op)))
-        .filter(|(_, op)| ended(op.state))
-        .map(|(branch, op)| (branch.id.clone(), op.op.to_string()))
-        .collect())
+    let ops = view.branches.iter().flat_map(|branch| branch.ops.iter().map(move |op| (branch, op)));
+    Ok(ops.filter(|(_, op)| wanted(op.state)).map(|(branch, op)| (branch.id.clone(), op.op.to_string())).collect())
 }
 
 /// Branch and op of everything that may have been sent on the strength of a journal: intended actions, and of what is
@@ -95,4 +97,26 @@ pub fn durable_ops(journal: &[EntryRecord]) -> Result<BTreeSet<(String, String)>
         .filter(|(_, op)| decided.contains(&op.op))
         .map(|(branch, op)| (branch.id.clone(), op.op.to_string()))
         .collect())
+}
+
+/// How often something was sent, as far as journals tell, by a runtime that found `before` and left `after`: the attempts
+/// of everything that has ended meanwhile. The runtime counts a call that it finds unanswered as sent once.
+///
+/// # Errors
+/// A journal is damaged.
+pub fn sends_between(before: &[EntryRecord], after: &[EntryRecord]) -> Result<u32> {
+    let recorded = recorded_ops(before)?;
+    let unanswered = ops_in(before, |state| state == OpState::InFlight)?;
+    let mut sends = 0;
+    for branch in ExecutionView::fold(after)?.branches {
+        // What a handler sends are calls of its own.
+        for op in branch.ops.iter().filter(|op| has_ended(op.state) && !op.call.starts_with("handler ")) {
+            let name = (branch.id.clone(), op.op.to_string());
+            let attempts = op.attempts.unwrap_or(1);
+            if !recorded.contains(&name) {
+                sends += attempts - u32::from(attempts > 1 && unanswered.contains(&name));
+            }
+        }
+    }
+    Ok(sends)
 }

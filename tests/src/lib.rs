@@ -1,6 +1,7 @@
 //! Real processes for tests, the demo and the bench: guests built from source, a bank, a runtime that can be killed.
 
 mod bank;
+mod books;
 mod build;
 mod journal;
 mod process;
@@ -10,8 +11,9 @@ mod stage;
 mod until;
 
 pub use bank::{Bank, Request};
+pub use books::Books;
 pub use build::{guest, guest_with, program};
-pub use journal::{durable_ops, journal, recorded_ops, replace_data};
+pub use journal::{durable_ops, journal, recorded_ops, replace_data, sends_between};
 pub use process::Process;
 pub use proxy::{Passing, Proxy, Treatment};
 pub use runtime::{Runtime, RuntimeOptions};

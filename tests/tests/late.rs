@@ -257,6 +257,25 @@ async fn whatever_arrives_twice_takes_effect_once() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_refusal_stays_one_for_copies_that_arrive_later() -> Result<()> {
+    let (stage, proxy) = open().await?;
+    treat(&proxy, EVERYTHING, Treatment::Echo);
+    let mut input = scenario("plain");
+    input["amount"] = 200_000.into();
+    stage.begin("poor", &input).await?;
+    let status = stage.runtime.finished("poor").await?;
+    ensure!(status["phase"] == "failed" && stage.bank.log_of("poor").await? == ["/transfer-out refused"], "{status:#}");
+    // By now there is enough, but the execution has failed and nobody would undo it.
+    stage.bank.set_account("alice", 300_000).await?;
+    let delivered = proxy.release().await?;
+    ensure!(delivered.len() == 1 && delivered[0].1 == 409, "{delivered:?}");
+    ensure!(stage.bank.log_of("poor").await?[1..] == ["/transfer-out repeat"]);
+    let accounts = stage.bank.accounts().await?;
+    ensure!(accounts["alice"] == (300_000, 0), "{accounts:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_answer_that_is_lost_is_asked_for_again() -> Result<()> {
     let (stage, proxy) = open().await?;
     // The first copy of everything; the second one is answered.

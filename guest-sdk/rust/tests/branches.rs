@@ -101,7 +101,8 @@ fn a_rollback_does_the_same_for_the_other_half() {
 #[test]
 fn phase_two_repeats_until_it_succeeds() {
     async fn workflow(tx: &Transaction, (): ()) -> Result<(), Failure> {
-        tx.branch().on_commit(shop().post("/confirm")).on_commit_with(async |_, branch| {
+        tx.branch().on_commit(shop().post("/confirm"));
+        tx.branch().on_commit_with(async |_, branch| {
             branch.call(shop().post("/code")).await?;
             Ok(())
         });
@@ -130,6 +131,21 @@ fn databases_are_operations_too() {
     let run = host().run(workflow, ());
     assert_eq!(run.result, Ok(vec![7]));
     assert_eq!(run.trace[2], "01 commit XA stock: success");
+}
+
+#[test]
+fn an_action_that_nobody_waited_for_ends_as_it_came_out() {
+    async fn workflow(tx: &Transaction, (): ()) -> Result<(), Failure> {
+        let branch = tx.branch().on_rollback(shop().post("/undo"));
+        std::mem::forget(branch.call(shop().post("/refuse")));
+        std::mem::forget(tx.branch().call(Sql::on("stock").statement("UPDATE stock SET n = 1").xa()));
+        Ok(())
+    }
+    let run = host().run(workflow, ());
+    assert_eq!(
+        run.trace,
+        ["01 action POST shop/refuse: failure", "02 action XA stock: success", "02 commit XA stock: success"]
+    );
 }
 
 #[test]

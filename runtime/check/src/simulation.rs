@@ -114,14 +114,17 @@ impl Simulation<'_> {
         match self.with(|execution| execution.step()) {
             Step::Confirm(_) => unreachable!("these executions are no messages"),
             Step::Run => self.run().await,
-            Step::PhaseTwo { index, registration } => {
+            // What is next may depend on results that are still to come.
+            Step::PhaseTwo { .. } | Step::Close => {
                 self.settle_run()?;
-                self.perform(index, registration).await
-            }
-            Step::Close => {
-                self.settle_run()?;
-                self.with(Execution::close);
-                self.collect()
+                match self.with(|execution| execution.step()) {
+                    Step::PhaseTwo { index, registration } => self.perform(index, registration).await,
+                    Step::Close => {
+                        self.with(Execution::close);
+                        self.collect()
+                    }
+                    Step::Confirm(_) | Step::Run | Step::Finish { .. } | Step::Done => Ok(()),
+                }
             }
             Step::Finish { index, registration } => {
                 self.kept = None;

@@ -263,6 +263,7 @@ impl<'a> Effort<'a> {
             op: job.op,
             operation: &job.operation,
             options: &job.options,
+            must_succeed: job.pursuit == Pursuit::UntilDone,
             attempt: self.state.attempts,
             outcome: job.ended,
         });

@@ -207,7 +207,7 @@ impl Driver {
         match self.with(|execution| execution.step()) {
             Step::Confirm(query_back) => self.confirm(query_back).await,
             Step::Run => self.run().await,
-            Step::PhaseTwo { index, registration } => self.phase_two(index, registration).await,
+            Step::PhaseTwo { .. } => self.phase_two().await,
             Step::Close => self.close().await,
             Step::Finish { index, registration } => self.finish(index, registration).await,
             Step::Done => {

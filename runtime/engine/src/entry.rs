@@ -6,6 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::ids::{BranchId, Digest, Gid, Seq, Ticket, Timestamp, WorkflowName};
 use crate::operation::{Op, Operation};
+use crate::options::BranchOptions;
 use crate::outcome::Headers;
 use crate::rules::{OnTrap, Rules};
 
@@ -238,6 +239,21 @@ impl CallResult {
         matches!(self, Self::Success { .. } | Self::Response { refused: false, .. })
     }
 
+    /// Whether a pivot that ended so has happened. To an ordinary HTTP client a 404 is an answer like any other; that
+    /// something was done it does not say.
+    #[must_use]
+    pub const fn passes_pivot(&self) -> bool {
+        match self {
+            Self::Success { .. } => true,
+            Self::Response { status, refused, .. } => !*refused && *status < 400,
+            Self::Failure { .. }
+            | Self::Exhausted { .. }
+            | Self::Deadline { .. }
+            | Self::Canceled
+            | Self::Invalid(_) => false,
+        }
+    }
+
     /// `success`, `failure`, `exhausted`, `deadline`, `canceled`, `invalid`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -391,6 +407,7 @@ impl Entry {
                 };
                 let body = String::from_utf8_lossy(&body[..body.len().min(120)]).into_owned();
                 let registered = registered.iter().map(describe_registration).collect::<Vec<_>>().join(", ");
+                let options = BranchOptions::describe_recorded(options);
                 format!(
                     "call {ticket}{within}: branch {branch} {operation} body={body:?} options={options:?} registered=[{registered}]"
                 )

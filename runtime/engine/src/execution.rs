@@ -206,7 +206,7 @@ impl Execution {
     fn note_result(&mut self, scope: Scope, ticket: Ticket, result: &CallResult, attempts: u32) {
         let Some(intent) = self.in_flight.remove(&(scope, ticket)).filter(|_| scope.is_none()) else { return };
         if result.is_success() {
-            self.pivoted |= intent.is_pivot();
+            self.pivoted |= intent.is_pivot() && result.passes_pivot();
             if matches!(intent.operation, Operation::Xa(_)) {
                 self.prepared.insert(intent.branch);
             }

@@ -160,6 +160,9 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+/// Reads within a branch are numbered from here, apart from the branches that handlers open. No execution has as many.
+const READS: u32 = 1 << 30;
+
 /// A branch: `01`, `02`, ... as `run` opens them; `02-01` is the first one that the handler of `02` opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BranchId {
@@ -183,6 +186,12 @@ impl BranchId {
         self.number
     }
 
+    /// What an HTTP client reads in the scope of this branch, as number `read`, from 1: `02-r01`.
+    #[must_use]
+    pub const fn read(self, read: u32) -> Self {
+        Self { number: self.number, within: READS + read }
+    }
+
     /// The branch that a handler of this branch opened as number `within`, from 1.
     #[must_use]
     pub const fn child(self, within: u32) -> Self {
@@ -193,7 +202,11 @@ impl BranchId {
 impl fmt::Display for BranchId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:02}", self.number)?;
-        if self.within > 0 { write!(f, "-{:02}", self.within) } else { Ok(()) }
+        match self.within {
+            0 => Ok(()),
+            within if within > READS => write!(f, "-r{:02}", within - READS),
+            within => write!(f, "-{within:02}"),
+        }
     }
 }
 
@@ -259,9 +272,13 @@ mod tests {
     #[test]
     fn branch_ids_read_as_dtm_writes_them() {
         let second = BranchId::of_run(2);
-        for (branch, want) in
-            [(BranchId::WHOLE, "00"), (second, "02"), (second.child(1), "02-01"), (BranchId::of_run(100), "100")]
-        {
+        for (branch, want) in [
+            (BranchId::WHOLE, "00"),
+            (second, "02"),
+            (second.child(1), "02-01"),
+            (second.read(1), "02-r01"),
+            (BranchId::of_run(100), "100"),
+        ] {
             assert_eq!(branch.to_string(), want);
         }
     }

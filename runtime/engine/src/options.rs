@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use crate::outcome::{Outcome, is_grpc_name};
@@ -59,11 +59,16 @@ pub struct AnswerMatch {
     /// A JSON pointer (RFC 6901) into the body, `/error/code`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub body: Option<String>,
-    /// The value that must be there; any value if there is none.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    /// The value that must be there, `null` too; any value if there is none.
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "named")]
     pub equals: Option<serde_json::Value>,
     /// What it means.
     pub outcome: Outcome,
+}
+
+/// What is named is a value, also where it is `null`.
+fn named<'de, D: Deserializer<'de>>(value: D) -> Result<Option<serde_json::Value>, D::Error> {
+    serde_json::Value::deserialize(value).map(Some)
 }
 
 impl AnswerMatch {
@@ -226,6 +231,19 @@ impl BranchOptions {
             return Ok(Self::default());
         }
         serde_json::from_str(text).map_err(|e| InvalidOptions(e.to_string()))
+    }
+
+    /// Recorded options for messages: values of headers, which may be credentials, are left out.
+    #[must_use]
+    pub fn describe_recorded(text: &str) -> String {
+        match Self::from_recorded(text) {
+            Ok(mut options) if !options.headers.is_empty() => {
+                options.headers.values_mut().for_each(|value| "...".clone_into(value));
+                options.to_recorded()
+            }
+            Ok(_) => text.to_owned(),
+            Err(error) => error.to_string(),
+        }
     }
 
     /// Checks ranges; [`Self::merge_json`] does it by itself.

@@ -285,6 +285,7 @@ mod tests {
                 {"header": "X-Declined", "outcome": "failure"},
                 {"header": "x-state", "equals": "later", "outcome": "ongoing"},
                 {"body": "/error/code", "equals": 7, "outcome": "failure"},
+                {"body": "/error", "equals": null, "outcome": "success"},
                 {"body": "/error", "outcome": "retry"}
             ]}"#,
         )
@@ -298,6 +299,7 @@ mod tests {
         assert_eq!(answer(&[("x-state", "now")], "{}"), Outcome::Success);
         assert_eq!(answer(&[], r#"{"error": {"code": 7}}"#), Outcome::Failure);
         assert_eq!(answer(&[], r#"{"error": {"code": 8}}"#), Outcome::Unknown);
+        assert_eq!(answer(&[], r#"{"error": null}"#), Outcome::Success);
         assert_eq!(answer(&[], "no JSON"), Outcome::Success);
     }
 

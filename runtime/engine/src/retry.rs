@@ -67,7 +67,13 @@ pub fn retry_decision(
     chance: f64,
 ) -> Verdict {
     let outcome = answer.outcome(convention, &options.outcome_map);
-    let ends = pursuit != Pursuit::UntilDone;
+    // That a call can't be sent now says nothing about an attempt before, which another configuration let through.
+    let says_nothing = matches!(answer, Answer::Invalid(_)) && attempts.made > 1;
+    let ends = match pursuit {
+        Pursuit::Limited => true,
+        Pursuit::UntilKnown => !says_nothing,
+        Pursuit::UntilDone => false,
+    };
     if let Answer::Invalid(text) = &answer
         && ends
     {
@@ -200,6 +206,14 @@ mod tests {
                 Verdict::Done(CallResult::Invalid("no participant".into())),
             ),
             (Pursuit::UntilDone, &plain, 1, Answer::Invalid("no participant".into()), again(500)),
+            (
+                Pursuit::UntilKnown,
+                &plain,
+                1,
+                Answer::Invalid("no participant".into()),
+                Verdict::Done(CallResult::Invalid("no participant".into())),
+            ),
+            (Pursuit::UntilKnown, &plain, 2, Answer::Invalid("no participant".into()), again(1_000)),
         ] {
             assert_eq!(decide(pursuit, options, made, answer.clone()), want, "{pursuit:?} {made} {answer:?}");
         }

@@ -313,14 +313,31 @@ fn an_aborted_message_never_runs() {
     assert_eq!((again.phase(), again.was_submitted()), (Phase::Failed, false));
 }
 
+fn request(method: &str) -> Operation {
+    let (url, headers, body) = ("http://bank/x".into(), Vec::new(), Vec::new());
+    Operation::Request { method: method.into(), url, headers, body }
+}
+
+#[test]
+fn what_a_scope_reads_is_not_its_pivot() {
+    let mut e = strict();
+    let branch = e.new_branch().expect("within limits");
+    e.set_options(branch, r#"{"effect": "pivot"}"#).expect("valid options");
+    for (method, pursuit) in [("GET", Pursuit::Limited), ("POST", Pursuit::UntilKnown)] {
+        let ticket = e.submit_request(Some(branch), request(method)).expect("within limits");
+        let effects = e.take_effects();
+        assert!(matches!(&effects[..], [Effect::Send(send)] if send.pursuit == pursuit), "{method}: {effects:?}");
+        if method == "GET" {
+            assert!(e.completed(None, ticket, success(), 1));
+            assert_eq!(e.take(ticket).expect("no misuse"), Some(success()));
+            assert!(e.can_fail(), "nothing has changed yet");
+        }
+    }
+    assert!(!e.can_fail(), "the pivot is in doubt");
+}
+
 #[test]
 fn requests_of_one_scope_have_ids_of_their_own() {
-    let request = |method: &str| Operation::Request {
-        method: method.into(),
-        url: "http://bank/x".into(),
-        headers: Vec::new(),
-        body: Vec::new(),
-    };
     let mut e = strict();
     let branch = e.new_branch().expect("within limits");
     e.register(Op::Rollback, branch, GuestUndo::Operation(post("bank/undo"))).expect("known branch");
@@ -335,5 +352,5 @@ fn requests_of_one_scope_have_ids_of_their_own() {
         .into_iter()
         .filter_map(|effect| if let Effect::Send(send) = effect { Some(send.branch.to_string()) } else { None })
         .collect();
-    assert_eq!(branches, ["01-01", "01", "01-02", "02"]);
+    assert_eq!(branches, ["01-r01", "01", "01-r02", "02"]);
 }

@@ -15,6 +15,8 @@ pub struct Call<'a> {
     pub operation: &'a Operation,
     /// Timeout, headers and idempotency key are used here; the rest is the engine's.
     pub options: &'a BranchOptions,
+    /// Whether it is repeated until it succeeds: participants are told, so that they don't keep a refusal for repeats.
+    pub must_succeed: bool,
     /// From 1; tells the spans of the attempts apart.
     pub attempt: u32,
     /// For [`Op::Finish`]: `succeeded` or `failed`.

@@ -12,6 +12,7 @@ static DTM_GID: HeaderName = HeaderName::from_static("dtm-gid");
 static DTM_OP: HeaderName = HeaderName::from_static("dtm-op");
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+static REPRISE_MUST_SUCCEED: HeaderName = HeaderName::from_static("reprise-must-succeed");
 static REPRISE_OUTCOME: HeaderName = HeaderName::from_static("reprise-outcome");
 
 const NO_NAME: &str = "is no header name; use letters, digits, `-` and `_`";
@@ -129,10 +130,14 @@ fn add_branch(
     headers.insert(&spelling.trans_type, HeaderValue::from_static(TRANS_TYPE));
     headers.insert(&spelling.branch_id, identity.branch_id());
     headers.insert(&DTM_OP, identity.op());
+    if identity.must_succeed() {
+        headers.insert(&REPRISE_MUST_SUCCEED, HeaderValue::from_static("true"));
+    }
     if let Some(outcome) = identity.outcome() {
         headers.insert(&REPRISE_OUTCOME, HeaderValue::from_static(outcome));
     }
-    match &options.idempotency_key {
+    // A branch's own key is its action's: a service that goes by it would take the undo for a repeat.
+    match options.idempotency_key.as_ref().filter(|_| identity.is_action()) {
         Some(key) => {
             let (name, value) = parse(IDEMPOTENCY_KEY.as_str(), key)?;
             headers.insert(name, value);

@@ -21,6 +21,7 @@ pub(crate) struct Identity {
     branch_end: usize,
     key_end: usize,
     op: Op,
+    must_succeed: bool,
     outcome: Option<&'static str>,
 }
 
@@ -38,7 +39,7 @@ impl Identity {
         let span = xxh3_64_with_seed(text.as_bytes(), u64::from(call.attempt)).max(1);
         write_to(&mut text, format_args!("00-{trace:032x}-{span:016x}-01"));
         let outcome = call.outcome.filter(|_| call.op == Op::Finish);
-        Self { text: text.into(), gid_end, branch_end, key_end, op: call.op, outcome }
+        Self { text: text.into(), gid_end, branch_end, key_end, op: call.op, must_succeed: call.must_succeed, outcome }
     }
 
     pub(crate) fn gid(&self) -> HeaderValue {
@@ -56,6 +57,16 @@ impl Identity {
     /// `succeeded` or `failed`, with [`Op::Finish`] only.
     pub(crate) fn outcome(&self) -> Option<&'static str> {
         self.outcome
+    }
+
+    /// Whether it is the action of a branch.
+    pub(crate) fn is_action(&self) -> bool {
+        self.op == Op::Action
+    }
+
+    /// Whether it is repeated until it succeeds. Of phase two its op says so.
+    pub(crate) fn must_succeed(&self) -> bool {
+        self.must_succeed && self.op == Op::Action
     }
 
     /// Where the branch sets no key: `{gid}-{branch}-{op}`, the same for every attempt.
@@ -78,6 +89,9 @@ impl Identity {
         query.push_str(self.op.name());
         query.push_str("&trans_type=");
         query.push_str(TRANS_TYPE);
+        if self.must_succeed() {
+            query.push_str("&must_succeed=true");
+        }
         if let Some(outcome) = self.outcome {
             query.push_str("&outcome=");
             query.push_str(outcome);
@@ -86,7 +100,7 @@ impl Identity {
 
     /// Whether a query parameter of this name is set by [`Self::write_query`].
     pub(crate) fn sets(&self, parameter: &str) -> bool {
-        matches!(parameter, "branch_id" | "gid" | "op" | "trans_type")
+        matches!(parameter, "branch_id" | "gid" | "op" | "trans_type" | "must_succeed")
             || (parameter == "outcome" && self.outcome.is_some())
     }
 
@@ -113,6 +127,7 @@ mod tests {
             op: Op::Rollback,
             operation: &operation,
             options: &BranchOptions::default(),
+            must_succeed: true,
             attempt,
             outcome: Some("failed"),
         })

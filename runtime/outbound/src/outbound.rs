@@ -120,10 +120,10 @@ impl Outbound {
     }
 
     async fn sql(&self, call: &Call<'_>) -> Answer {
-        let Call { gid, branch, op, operation, options, .. } = *call;
+        let Call { gid, branch, op, operation, options, must_succeed, .. } = *call;
         let timeout = self.timeout(options, None);
         let reply_bytes_max = self.response_bytes_max;
-        self.databases.perform(SqlCall { gid, branch, op, operation, timeout, reply_bytes_max }).await
+        self.databases.perform(SqlCall { gid, branch, op, operation, must_succeed, timeout, reply_bytes_max }).await
     }
 
     /// The databases that SQL and XA operations name.

@@ -15,6 +15,8 @@ pub struct SqlCall<'a> {
     pub op: Op,
     /// What to do: [`Operation::Sql`], [`Operation::Xa`] or [`Operation::XaFinish`].
     pub operation: &'a Operation,
+    /// Whether it is repeated until it succeeds, so that a refusal must not be kept for repeats.
+    pub must_succeed: bool,
     /// Longest time of the attempt. After it the connection is closed, so that nothing of it goes on.
     pub timeout: Duration,
     /// Bytes of rows; more are refused, and nothing is changed.

@@ -104,7 +104,16 @@ impl Databases {
     /// Ends the XA transaction of a branch, as [`Op::Commit`] or [`Op::Rollback`] says. It can be repeated.
     pub async fn finish(&self, name: &str, gid: &Gid, branch: BranchId, op: Op, timeout: Duration) -> Answer {
         let operation = Operation::XaFinish { database: name.to_owned() };
-        self.perform(SqlCall { gid, branch, op, operation: &operation, timeout, reply_bytes_max: 0 }).await
+        self.perform(SqlCall {
+            gid,
+            branch,
+            op,
+            operation: &operation,
+            must_succeed: true,
+            timeout,
+            reply_bytes_max: 0,
+        })
+        .await
     }
 
     fn unknown(&self, name: &str) -> Answer {

@@ -30,8 +30,9 @@ pub(crate) enum Entered {
 
 /// Who the barrier thinks is calling.
 pub(crate) fn branch_of(call: &SqlCall<'_>) -> Result<Branch, Failure> {
-    Branch::new("workflow", call.gid.as_str(), &call.branch.to_string(), call.op.name())
-        .map_err(|error| Failure::Invalid(error.to_string()))
+    let branch = Branch::new("workflow", call.gid.as_str(), &call.branch.to_string(), call.op.name())
+        .map_err(|error| Failure::Invalid(error.to_string()))?;
+    Ok(if call.must_succeed { branch.must_succeed() } else { branch })
 }
 
 /// Performs a SQL operation once; the reply as JSON.
@@ -80,7 +81,7 @@ async fn attempt<D: Dialect>(
         Err(failure) => {
             lease.roll_back().await;
             match failure {
-                Failure::Refused(refusal) if !branch.is_phase_two() => {
+                Failure::Refused(refusal) if branch.keeps_refusals() => {
                     keep_refusal(database, call, place, &branch, refusal).await
                 }
                 Failure::Refused(_) | Failure::Lost(_) | Failure::Invalid(_) => Err(failure),
@@ -201,12 +202,11 @@ pub(crate) async fn keep_refusal<D: Dialect>(
     let refused = Err(Failure::Refused(refusal.clone()));
     match place.save_reply::<D>(&mut lease, &to_text(Err(refusal))).await {
         Ok(()) => commit::<D>(lease).await.and(refused),
-        Err(BarrierError::Database(sqlx::Error::Database(error))) if error.is_unique_violation() => {
-            // Kept already, by an earlier attempt.
-            lease.roll_back().await;
-            refused
-        }
-        Err(error) => Err(Failure::of_barrier::<D>(error)),
+        // An earlier attempt may have kept its own: that one stands.
+        Err(error) => match was_refused::<D>(place, lease, &error).await? {
+            Some(kept) => Err(kept),
+            None => Err(Failure::of_barrier::<D>(error)),
+        },
     }
 }
 

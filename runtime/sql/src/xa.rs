@@ -148,8 +148,10 @@ async fn attempt<D: Prepares>(
         Err(failure) => {
             D::abandon(lease).await;
             match failure {
-                Failure::Refused(refusal) => keep_refusal(database, call, place, &branch, refusal).await,
-                Failure::Lost(_) | Failure::Invalid(_) => Err(failure),
+                Failure::Refused(refusal) if branch.keeps_refusals() => {
+                    keep_refusal(database, call, place, &branch, refusal).await
+                }
+                Failure::Refused(_) | Failure::Lost(_) | Failure::Invalid(_) => Err(failure),
             }
         }
     }

@@ -119,7 +119,7 @@ impl Barrier {
             // A deletion, not an undone insert: the copies of this operation go on waiting until the refusal is committed.
             place.release::<DB>(transaction, self.branch.op()).await?;
         }
-        if answer.is_ok() || !self.branch.is_phase_two() {
+        if answer.is_ok() || self.branch.keeps_refusals() {
             let reply = serde_json::to_string(&answer).map_err(BarrierError::from)?;
             place.save_reply::<DB>(transaction, &reply).await?;
         }

@@ -31,6 +31,7 @@ pub struct Branch {
     gid: String,
     branch_id: String,
     op: String,
+    must_succeed: bool,
 }
 
 /// A request that does not say which operation it is.
@@ -71,7 +72,15 @@ impl Branch {
             gid: checked("gid", gid, ID_BYTES_MAX)?,
             branch_id: checked("branch_id", branch_id, ID_BYTES_MAX)?,
             op: checked("op", op, WORD_BYTES_MAX)?,
+            must_succeed: false,
         })
+    }
+
+    /// The same operation, repeated until it succeeds: what the runtime says of actions that follow a point of no return
+    /// (`must_succeed=true` in the query, `reprise-must-succeed` in metadata).
+    #[must_use]
+    pub fn must_succeed(self) -> Self {
+        Self { must_succeed: true, ..self }
     }
 
     /// The local transaction of the message `gid`, which commits together with the decision to send it.
@@ -121,10 +130,17 @@ impl Branch {
         }
     }
 
-    /// Whether this op belongs to phase two, which has to succeed in the end and is retried until it does.
+    /// Whether this op belongs to phase two or comes after it (`finish`): it has to succeed in the end and is retried until
+    /// it does.
     #[must_use]
     pub fn is_phase_two(&self) -> bool {
-        matches!(self.op.as_str(), "commit" | "confirm") || self.origin_op().is_some()
+        matches!(self.op.as_str(), "commit" | "confirm" | "finish") || self.origin_op().is_some()
+    }
+
+    /// Whether a refusal is final, so that a repeat gets it again. What is repeated until it succeeds asks anew each time.
+    #[must_use]
+    pub fn keeps_refusals(&self) -> bool {
+        !self.is_phase_two() && !self.must_succeed
     }
 }
 
@@ -148,6 +164,7 @@ mod tests {
     #[case("msg", None, false)]
     #[case("commit", None, true)]
     #[case("confirm", None, true)]
+    #[case("finish", None, true)]
     #[case("rollback", Some("action"), true)]
     #[case("compensate", Some("action"), true)]
     #[case("cancel", Some("try"), true)]

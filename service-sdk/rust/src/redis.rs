@@ -86,7 +86,7 @@ impl RedisBarrier {
             .key(format!("{own}-reply"))
             .key(business.keys)
             .arg(flag(self.branch.origin_op().is_some()))
-            .arg(flag(!self.branch.is_phase_two()))
+            .arg(flag(self.branch.keeps_refusals()))
             .arg(self.expiry.as_secs())
             .arg(business.args);
         let answer: Vec<String> = invocation.invoke_async(connection).await?;

@@ -57,7 +57,15 @@ async fn run(seed: u64, length: Duration) -> Result<()> {
     let checked = checked.await;
     match &checked {
         Ok(()) => println!("{:?}: the books are in order", started.elapsed()),
-        Err(_) => println!("{:?}: the ends of the logs:\n{}", started.elapsed(), world.last_words()),
+        Err(_) => {
+            world.dir.disable_cleanup(true);
+            println!(
+                "{:?}: see {}, logs end so:\n{}",
+                started.elapsed(),
+                world.dir.path().display(),
+                world.last_words()
+            );
+        }
     }
     checked
 }

@@ -28,9 +28,9 @@ const PATHS: [&str; 14] = [
     "/bank.v1.Bank/TransferInRevert",
 ];
 
-/// What they are, the frequent ones more than once.
-const KINDS: [&str; 9] =
-    ["drop-reply", "drop-reply", "drop-reply", "delay", "delay", "error", "ongoing", "fail", "crash"];
+/// What they are, the frequent ones more than once. None of them refuses an action: a bank's barrier keeps its refusals,
+/// but not those of a fault, so another copy of the same request might take effect. Too little money is the true case.
+const KINDS: [&str; 8] = ["drop-reply", "drop-reply", "drop-reply", "delay", "delay", "error", "ongoing", "crash"];
 
 /// What is killed, the frequent ones more than once.
 const VICTIMS: [Victim; 12] = [
@@ -84,9 +84,11 @@ pub(crate) async fn rage(world: &mut World, mut random: Random, length: Duration
 }
 
 fn fault(random: &mut Random) -> Value {
+    let path = random.one_of(&PATHS);
+    let in_phase_two = ["revert", "Revert", "confirm", "cancel"].iter().any(|end| path.ends_with(end));
     json!({
-        "path": random.one_of(&PATHS),
-        "kind": random.one_of(&KINDS),
+        "path": path,
+        "kind": if in_phase_two && random.chance(20) { "fail" } else { random.one_of(&KINDS) },
         "times": random.between(1, 3),
         "delay_ms": random.between(10, 300),
     })

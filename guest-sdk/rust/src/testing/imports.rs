@@ -43,7 +43,7 @@ pub(crate) fn submit(branch: u32, operation: &Operation) -> u32 {
     let operation = convert::operation(operation);
     let ticket = ask(|execution| match operation {
         Ok(operation) => execution.submit(branch, operation),
-        Err(mistake) => execution.mistake(mistake),
+        Err(mistake) => execution.mistake(branch, mistake),
     });
     ticket.0
 }

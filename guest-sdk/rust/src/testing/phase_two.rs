@@ -13,9 +13,12 @@ use crate::{bindings::reprise::workflow::types, entry};
 pub(super) fn perform() {
     loop {
         match with(|world| world.execution.step()) {
-            Step::PhaseTwo { index, registration } => {
+            Step::PhaseTwo { .. } => {
                 with(settle_run);
-                perform_one(index, registration);
+                // Which one is next may depend on the results that came in.
+                if let Step::PhaseTwo { index, registration } = with(|world| world.execution.step()) {
+                    perform_one(index, registration);
+                }
             }
             Step::Finish { index, registration } => perform_one(index, registration),
             Step::Close => with(|world| {

@@ -21,15 +21,19 @@ impl Driver {
             match self.next().await {
                 Happened::Stop => return Err(self.stopped().await),
                 Happened::Deadline => {
-                    self.timers.clear();
-                    self.stop_calls().await?;
-                    self.fail("the sender did not submit the message within its timeout".into()).await?;
+                    // Its local transaction may be committed all the same: only the sender knows.
+                    self.deadline = None;
+                    self.ask(&query_back);
                 }
                 Happened::TimerDue(ticket) => {
                     self.timers.retain(|(_, armed)| *armed != ticket);
                     self.ask(&query_back);
                 }
                 Happened::Idle => {
+                    // Not before: an execution that was taken up for a command must live to hear it.
+                    if let Some(text) = self.unanswerable.take() {
+                        return Err(self.quarantine("query-back", &text, None).await);
+                    }
                     self.is_idle().await?;
                     self.idle_at = self.idle_at.max(tokio::time::Instant::now() + self.shared.config.idle);
                 }
@@ -37,9 +41,6 @@ impl Driver {
                     self.react(happened)?;
                     self.flush().await;
                 }
-            }
-            if let Some(text) = self.unanswerable.take() {
-                return Err(self.quarantine("query-back", &text, None).await);
             }
         }
         self.timers.clear();

@@ -1,22 +1,28 @@
 //! Phase two: what is registered, performed one by one in reverse order, then the notifications.
 
-use reprise_engine::{BranchOptions, Execution, Phase, Pursuit, Registration, Scope, Send, Ticket, Undo};
+use reprise_engine::{BranchOptions, Execution, Phase, Pursuit, Registration, Scope, Send, Step, Ticket, Undo};
 
 use super::guest::{Driven, Placed};
 use super::{Driver, End, Happened};
 use crate::calls::Slot;
 
 impl Driver {
-    /// Performs the registration at `index`.
-    pub(super) async fn phase_two(&mut self, index: u32, registration: Registration) -> Result<(), End> {
+    /// Performs the next registration. Which one that is may depend on results that were still to come, so it is asked
+    /// for once they are there.
+    pub(super) async fn phase_two(&mut self) -> Result<(), End> {
         self.settle_run().await?;
-        self.perform(index, registration).await
+        match self.with(|execution| execution.step()) {
+            Step::PhaseTwo { index, registration } => self.perform(index, registration).await,
+            Step::Confirm(_) | Step::Run | Step::Close | Step::Finish { .. } | Step::Done => Ok(()),
+        }
     }
 
     /// Ends the execution.
     pub(super) async fn close(&mut self) -> Result<(), End> {
         self.settle_run().await?;
-        self.with(Execution::close);
+        if self.with(|execution| execution.step()) == Step::Close {
+            self.with(Execution::close);
+        }
         self.settle().await
     }
 

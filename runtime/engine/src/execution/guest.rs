@@ -33,6 +33,8 @@ pub(super) struct GuestRun {
     tickets: Vec<Open>,
     pub(super) open_tickets: u32,
     pub(super) pivot: Pivot,
+    /// Notifications registered so far.
+    finishes: u32,
     pub(super) registered: Vec<Registration>,
     registered_bytes: usize,
     observed: Timestamp,
@@ -44,8 +46,10 @@ pub(super) struct GuestRun {
 pub(super) struct Branch {
     pub(super) id: BranchId,
     pub(super) has_action: bool,
-    /// Whether a commit or rollback is registered on it.
-    pub(super) has_undo: bool,
+    has_commit: bool,
+    has_rollback: bool,
+    /// Database of the registered rollback, if that is a SQL operation.
+    pub(super) undo_database: Option<String>,
     /// Whether an HTTP client makes requests in its scope.
     pub(super) has_scope: bool,
     /// Requests that only read, within the same scope of an HTTP client.
@@ -60,12 +64,47 @@ impl Branch {
         Self {
             id,
             has_action: false,
-            has_undo: false,
+            has_commit: false,
+            has_rollback: false,
+            undo_database: None,
             has_scope: false,
             reads: 0,
             options,
             recorded_options: String::new(),
         }
+    }
+}
+
+impl Branch {
+    /// Whether a commit or rollback is registered.
+    pub(super) const fn has_undo(&self) -> bool {
+        self.has_commit || self.has_rollback
+    }
+
+    /// As before anything was registered.
+    fn forget_undo(&mut self) {
+        self.has_commit = false;
+        self.has_rollback = false;
+        self.undo_database = None;
+    }
+
+    /// Notes a registration. A second one of a kind would carry the same identity, and a barrier would take it for a
+    /// repeat of the other.
+    fn register(&mut self, op: Op, undo: &GuestUndo) -> Result<(), String> {
+        let (has, name) = match op {
+            Op::Commit => (&mut self.has_commit, "on-commit"),
+            Op::Rollback | Op::Action | Op::Finish | Op::Msg => (&mut self.has_rollback, "on-rollback"),
+        };
+        if std::mem::replace(has, true) {
+            return Err(format!(
+                "branch {} has its {name} already; open another branch with `new-branch` for what else is to be done",
+                self.id
+            ));
+        }
+        if let (Op::Rollback, GuestUndo::Operation(Operation::Sql(sql))) = (op, undo) {
+            self.undo_database = Some(sql.database.clone());
+        }
+        Ok(())
     }
 }
 
@@ -114,6 +153,7 @@ impl GuestRun {
             tickets: Vec::new(),
             open_tickets: 0,
             pivot: Pivot::Ahead,
+            finishes: 0,
             registered: Vec::new(),
             registered_bytes: 0,
             observed,
@@ -149,6 +189,24 @@ impl GuestRun {
             Some(_) => number.checked_sub(CHILD_NUMBERS).filter(|index| *index > 0)?,
         } as usize;
         (index < self.branches.len()).then_some(index)
+    }
+
+    /// How many tickets there have been.
+    pub(super) const fn ticket_count(&self) -> usize {
+        self.tickets.len()
+    }
+
+    /// Takes back what is registered on a branch whose action could not be made: there is nothing to undo. What is in
+    /// the journal already stays; its barrier knows of no action.
+    pub(super) fn forget_undo(&mut self, number: u32) {
+        let Some(index) = self.branch_index(number).filter(|index| !self.branches[*index].has_action) else { return };
+        let slot = &mut self.branches[index];
+        let id = slot.id;
+        let before = self.registered.len();
+        self.registered.retain(|registration| registration.branch != id);
+        if self.registered.len() < before {
+            slot.forget_undo();
+        }
     }
 
     /// The first call that changes something and is not taken.
@@ -237,10 +295,13 @@ impl Execution {
             return Err("nothing can be registered in `handle`: phase two is already decided".into());
         }
         let (id, options) = if op == Op::Finish {
-            (BranchId::WHOLE, String::new())
+            // Each has an id of its own: a barrier would take the second for a repeat of the first.
+            let id = if guest.finishes == 0 { BranchId::WHOLE } else { BranchId::WHOLE.child(guest.finishes) };
+            guest.finishes += 1;
+            (id, String::new())
         } else {
             let index = guest.branch_index(branch).ok_or_else(|| unknown_branch(branch))?;
-            guest.branches[index].has_undo = true;
+            guest.branches[index].register(op, &undo)?;
             (guest.branches[index].id, guest.branches[index].recorded_options.clone())
         };
         let undo = match undo {
@@ -287,11 +348,8 @@ impl Execution {
     /// # Errors
     /// [`GuestError`]: diverged, or a limit.
     pub fn timer(&mut self, length_ms: u64) -> Result<Ticket, GuestError> {
-        let most = self.limits.open_tickets;
+        self.check_open()?;
         let guest = self.guest();
-        if guest.open_tickets >= most {
-            return Err(GuestError::Limit(format!("more than {most} open tickets (setting `limits.open_tickets`)")));
-        }
         let due = guest.observed.plus_ms(length_ms);
         let ticket = guest.open(Open::Timer { due, length_ms });
         match guest.log.result(ticket) {
@@ -388,7 +446,7 @@ impl Execution {
             }
         };
         if was_pivot {
-            guest.pivot = if result.is_success() { Pivot::Passed } else { Pivot::Ahead };
+            guest.pivot = if result.passes_pivot() { Pivot::Passed } else { Pivot::Ahead };
         }
         Ok(Some(result))
     }

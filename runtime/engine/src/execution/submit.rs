@@ -5,7 +5,7 @@ use super::{Effect, Execution, GuestError, InFlight};
 use crate::entry::{Entry, Registration, Undo};
 use crate::ids::{BranchId, Ticket};
 use crate::operation::{Op, Operation};
-use crate::options::CallEffect;
+use crate::options::{BranchOptions, CallEffect};
 use crate::phase::Phase;
 use crate::replay::Divergence;
 use crate::retry::Pursuit;
@@ -13,7 +13,11 @@ use crate::rules::Completeness;
 
 /// Where a call goes.
 struct Placed {
+    /// The guest's branch.
+    slot: usize,
     branch: BranchId,
+    /// Whether it only reads, in the scope of an HTTP client: then it is not the action of the branch.
+    reads: bool,
     options: String,
     effect: Option<CallEffect>,
     has_undo: bool,
@@ -34,8 +38,9 @@ impl Execution {
         });
         let placed = match placed {
             Ok(placed) => placed,
-            Err(mistake) => return Ok(guest.open(Open::Mistake(mistake))),
+            Err(mistake) => return self.mistake(branch, mistake),
         };
+        guest.occupy(&placed);
         let changes = changes(&placed, &operation);
         if let Operation::Xa(sql) = &operation {
             guest.finish_by_runtime(&placed, &sql.database);
@@ -106,15 +111,24 @@ impl Execution {
     ///
     /// # Errors
     /// [`GuestError::Limit`].
-    pub fn mistake(&mut self, text: String) -> Result<Ticket, GuestError> {
+    pub fn mistake(&mut self, branch: u32, text: String) -> Result<Ticket, GuestError> {
         self.check_open()?;
-        Ok(self.guest().open(Open::Mistake(text)))
+        let guest = self.guest();
+        guest.forget_undo(branch);
+        Ok(guest.open(Open::Mistake(text)))
     }
 
-    fn check_open(&mut self) -> Result<(), GuestError> {
-        let most = self.limits.open_tickets;
-        if self.guest().open_tickets >= most {
-            return Err(GuestError::Limit(format!("more than {most} open tickets (setting `limits.open_tickets`)")));
+    /// Whether the guest may have one more ticket.
+    pub(super) fn check_open(&mut self) -> Result<(), GuestError> {
+        let (open, most) = (self.limits.open_tickets, self.limits.journal_entries);
+        let guest = self.guest();
+        if guest.open_tickets >= open {
+            return Err(GuestError::Limit(format!("more than {open} open tickets (setting `limits.open_tickets`)")));
+        }
+        if guest.ticket_count() >= most as usize {
+            return Err(GuestError::Limit(format!(
+                "more than {most} calls and timers, those given up included (setting `limits.journal_entries`)"
+            )));
         }
         Ok(())
     }
@@ -132,34 +146,37 @@ impl Execution {
 }
 
 impl GuestRun {
-    /// Takes the place of a call on its branch.
-    fn place(&mut self, number: u32, operation: &Operation) -> Result<Placed, String> {
+    /// Finds the place of a call on its branch.
+    fn place(&self, number: u32, operation: &Operation) -> Result<Placed, String> {
         let index = self.branch_index(number).ok_or_else(|| unknown_branch(number))?;
+        let slot = &self.branches[index];
+        let (options, effect, has_undo) = (slot.recorded_options.clone(), slot.options.effect, slot.has_undo());
         // An HTTP client may ask more than once in one scope (a token, a redirect): what only reads is not the action of
         // the branch, and needs an id of its own.
-        let reads = self.branches[index].has_scope && operation.needs_no_undo();
-        let next = u32::try_from(self.branches.len()).unwrap_or(u32::MAX);
-        let slot = &mut self.branches[index];
-        let (options, effect, has_undo) = (slot.recorded_options.clone(), slot.options.effect, slot.has_undo);
-        if !reads {
-            if slot.has_action {
-                return Err(format!(
-                    "branch {} has its operation already; open another one with `new-branch`",
-                    slot.id
-                ));
-            }
-            slot.has_action = true;
-            return Ok(Placed { branch: slot.id, options, effect, has_undo });
+        if slot.has_scope && operation.needs_no_undo() {
+            // Nor is it the branch's pivot: what follows may still be refused.
+            let (options, effect) = match effect {
+                Some(CallEffect::Pivot) => (BranchOptions { effect: None, ..slot.options.clone() }.to_recorded(), None),
+                Some(CallEffect::ReadOnly) | None => (options, effect),
+            };
+            let branch = slot.id.read(slot.reads + 1);
+            return Ok(Placed { slot: index, branch, reads: true, options, effect, has_undo });
         }
-        let branch = if self.scope.is_some() {
-            let branch = slot.id.child(next);
-            self.branches.push(Branch { has_action: true, ..Branch::new(branch) });
-            branch
-        } else {
+        if slot.has_action {
+            return Err(format!("branch {} has its operation already; open another one with `new-branch`", slot.id));
+        }
+        check_undo(slot, operation)?;
+        Ok(Placed { slot: index, branch: slot.id, reads: false, options, effect, has_undo })
+    }
+
+    /// Takes the place.
+    fn occupy(&mut self, placed: &Placed) {
+        let slot = &mut self.branches[placed.slot];
+        if placed.reads {
             slot.reads += 1;
-            slot.id.child(slot.reads)
-        };
-        Ok(Placed { branch, options, effect, has_undo })
+        } else {
+            slot.has_action = true;
+        }
     }
 
     /// Whether the call may be made; the error is the guest's to handle.
@@ -221,6 +238,18 @@ impl GuestRun {
             let undo = Undo::Operation { operation, options: placed.options.clone() };
             self.registered.push(Registration { op, branch: placed.branch, undo });
         }
+    }
+}
+
+/// A barrier that has not seen the action takes its undo for an empty one.
+fn check_undo(slot: &Branch, operation: &Operation) -> Result<(), String> {
+    match (operation, &slot.undo_database) {
+        (Operation::Sql(sql), Some(undo)) if *undo != sql.database => Err(format!(
+            "branch {}: its action is on database `{}` and its undo on `{undo}`, whose barrier would not know of the \
+             action and undo nothing; use one database, or a branch for each",
+            slot.id, sql.database
+        )),
+        _ => Ok(()),
     }
 }
 

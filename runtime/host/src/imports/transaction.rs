@@ -95,7 +95,7 @@ impl State {
         let op = operation(op);
         Ok(self.ask(import, |execution| match op {
             Ok(operation) => execution.submit(branch, operation),
-            Err(mistake) => execution.mistake(mistake),
+            Err(mistake) => execution.mistake(branch, mistake),
         })??)
     }
 

@@ -90,8 +90,8 @@ async fn a_scope_gives_requests_its_branch_and_its_undo() {
         done.sent,
         [
             "01 action POST http://shop/pay",
-            "01-01 action GET http://shop/receipt",
-            "01-02 action GET http://shop/receipt",
+            "01-r01 action GET http://shop/receipt",
+            "01-r02 action GET http://shop/receipt",
             "02 action GET http://bank/balance",
         ]
     );

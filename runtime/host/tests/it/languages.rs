@@ -58,7 +58,7 @@ async fn ordinary_clients_of_other_languages_are_durable() {
         assert_eq!(output(&done), "paid 30|200 open 4 fine|200 open 4 fine", "{file}");
         let sent = [
             "01 action POST http://shop/pay",
-            "01-01 action GET http://shop/receipt",
+            "01-r01 action GET http://shop/receipt",
             "02 action GET http://bank/balance",
         ];
         assert_eq!(done.sent, sent, "{file}");

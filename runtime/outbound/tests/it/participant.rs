@@ -32,7 +32,9 @@ pub(crate) async fn perform(
     let mut checked = BranchOptions::default();
     checked.merge_json(options).expect("valid options");
     let branch = BranchId::of_run(2);
-    outbound.perform(Call { gid: &gid, branch, op, operation, options: &checked, attempt: 1, outcome }).await
+    outbound
+        .perform(Call { gid: &gid, branch, op, operation, options: &checked, must_succeed: false, attempt: 1, outcome })
+        .await
 }
 
 /// A URL at which connections are refused.

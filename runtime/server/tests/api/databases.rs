@@ -127,7 +127,15 @@ async fn sweeps(url: &str, placeholder: &str) {
         let xa = Operation::Xa(SqlOperation { database: "ledger".into(), statements: vec![statement] });
         let timeout = std::time::Duration::from_secs(5);
         let branch = BranchId::of_run(1);
-        let call = SqlCall { gid: &gid, branch, op: Op::Action, operation: &xa, timeout, reply_bytes_max: 1_000 };
+        let call = SqlCall {
+            gid: &gid,
+            branch,
+            op: Op::Action,
+            operation: &xa,
+            must_succeed: false,
+            timeout,
+            reply_bytes_max: 1_000,
+        };
         let answer = databases.perform(call).await;
         assert!(matches!(answer, Answer::Rows(_)), "{answer:?}");
         if let Some(stands) = stands {

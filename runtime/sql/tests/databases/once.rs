@@ -73,6 +73,35 @@ async fn phase_two_is_repeated_until_it_succeeds(#[case] product: Product) {
 #[case(Product::Postgres)]
 #[case(Product::MariaDb)]
 #[tokio::test]
+async fn a_refused_notification_is_asked_again(#[case] product: Product) {
+    let subject = Subject::new(product).await;
+    let gid = new_gid();
+    let notify = sql(vec![subject.add("bob", -70)]);
+    refused(perform(&subject.databases, &gid, Op::Finish, &notify).await);
+    subject.execute("UPDATE account SET balance = 100 WHERE id = 'bob'").await;
+    for _ in 0..2 {
+        rows(perform(&subject.databases, &gid, Op::Finish, &notify).await);
+        assert_eq!(subject.balance("bob").await, 30);
+    }
+}
+
+#[rstest]
+#[case(Product::Sqlite)]
+#[case(Product::Postgres)]
+#[case(Product::MariaDb)]
+#[tokio::test]
+async fn a_refusal_stays_what_it_was(#[case] product: Product) {
+    let subject = Subject::new(product).await;
+    let gid = new_gid();
+    let refusal = refused(subject.act(&gid, vec![subject.add("bob", -70)]).await);
+    assert_eq!(refused(subject.act(&gid, vec![subject.add("nobody", 7)]).await), refusal);
+}
+
+#[rstest]
+#[case(Product::Sqlite)]
+#[case(Product::Postgres)]
+#[case(Product::MariaDb)]
+#[tokio::test]
 async fn copies_at_one_time_act_once(#[case] product: Product) {
     let subject = Subject::new(product).await;
     rows(subject.act(&new_gid(), vec![]).await);

@@ -176,7 +176,9 @@ pub(crate) async fn perform_within(
     timeout: Duration,
 ) -> Answer {
     let (gid, branch) = (gid_of(gid), BranchId::of_run(1));
-    databases.perform(SqlCall { gid: &gid, branch, op, operation, timeout, reply_bytes_max: 10_000 }).await
+    databases
+        .perform(SqlCall { gid: &gid, branch, op, operation, must_succeed: false, timeout, reply_bytes_max: 10_000 })
+        .await
 }
 
 /// The reply.

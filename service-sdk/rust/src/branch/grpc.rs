@@ -18,7 +18,8 @@ impl Branch {
                 .filter(|value| !value.is_empty())
                 .ok_or(BranchError::Missing { name })
         };
-        Self::new(of("dtm-trans_type")?, of("dtm-gid")?, of("dtm-branch_id")?, of("dtm-op")?)
+        let branch = Self::new(of("dtm-trans_type")?, of("dtm-gid")?, of("dtm-branch_id")?, of("dtm-op")?)?;
+        Ok(if metadata.get("reprise-must-succeed").is_some() { branch.must_succeed() } else { branch })
     }
 }
 

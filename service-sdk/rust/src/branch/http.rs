@@ -27,7 +27,8 @@ impl Branch {
         let Query(pairs) = Query::<HashMap<String, String>>::try_from_uri(uri)
             .map_err(|rejection| BranchError::Query { reason: rejection.body_text() })?;
         let of = |name: &str| pairs.get(name).map_or("", String::as_str);
-        Self::new(of("trans_type"), of("gid"), of("branch_id"), of("op"))
+        let branch = Self::new(of("trans_type"), of("gid"), of("branch_id"), of("op"))?;
+        Ok(if of("must_succeed") == "true" { branch.must_succeed() } else { branch })
     }
 }
 
@@ -75,6 +76,8 @@ mod tests {
     fn reads_what_a_runtime_sends() {
         let branch = read("/transfer-in?x=1&branch_id=02-01&gid=a%3Ab&op=rollback&trans_type=workflow");
         assert_eq!(branch, Branch::new("workflow", "a:b", "02-01", "rollback"));
+        let forward = read("/in?branch_id=01&gid=g&op=action&trans_type=workflow&must_succeed=true").expect("complete");
+        assert!(!forward.keeps_refusals());
         let uri = Uri::from_static("http://bank/in?branch_id=01&gid=g&op=action&trans_type=workflow");
         let barrier = Barrier::from_http(&uri).expect("complete");
         assert_eq!(Ok(barrier.branch().clone()), Branch::new("workflow", "g", "01", "action"));
