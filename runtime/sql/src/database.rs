@@ -1,6 +1,8 @@
 //! One database: its pools, and connections that go back to a pool only when they are clean.
 
+use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use reprise_barrier::{Tables, create_tables};
@@ -16,6 +18,10 @@ use crate::failure::{Failure, describe};
 /// waited for while holding one of them, so few are enough.
 const SIDE_CONNECTIONS: u32 = 2;
 
+/// Connections that are held for each one of the pool: beyond them a connection is closed, and its transaction ended from
+/// another one.
+const HELD_PER_CONNECTION: u32 = 8;
+
 /// One database.
 #[derive(Debug)]
 pub(crate) struct Database<D: Dialect> {
@@ -24,6 +30,9 @@ pub(crate) struct Database<D: Dialect> {
     pub(crate) tables: Tables,
     statement_timeout: Duration,
     has_tables: OnceCell<()>,
+    /// Connections whose prepared transaction is attached to them, by its name; apart from the pool.
+    held: Mutex<HashMap<String, D::Connection>>,
+    held_max: usize,
 }
 
 impl<D: Dialect> Database<D> {
@@ -49,6 +58,8 @@ impl<D: Dialect> Database<D> {
             tables: tables.unwrap_or_else(Tables::default_of::<D>),
             statement_timeout: config.statement_timeout(),
             has_tables: OnceCell::new(),
+            held: Mutex::default(),
+            held_max: (config.connections.saturating_mul(HELD_PER_CONNECTION)) as usize,
         })
     }
 
@@ -79,6 +90,28 @@ impl<D: Dialect> Database<D> {
         }
     }
 
+    /// Keeps the connection that a prepared transaction is attached to; closes it if there are too many.
+    pub(crate) async fn hold(&self, name: &str, lease: Lease<D>) {
+        let connection = lease.detach();
+        let refused = {
+            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            if held.len() < self.held_max { held.insert(name.to_owned(), connection) } else { Some(connection) }
+        };
+        if let Some(connection) = refused {
+            close::<D>(connection).await;
+        }
+    }
+
+    /// Whether the transaction of this name is attached to a connection of this process.
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).contains_key(name)
+    }
+
+    /// The connection that the transaction of this name is attached to. Dropped, it is closed.
+    pub(crate) fn take_held(&self, name: &str) -> Option<D::Connection> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(name)
+    }
+
     /// A connection beside the one that holds an XA transaction.
     pub(crate) async fn side_lease(&self) -> Result<Lease<D>, Failure> {
         let connection = self.side.acquire().await;
@@ -104,12 +137,13 @@ impl<D: Dialect> Lease<D> {
     }
 
     /// Closes the connection and waits until the server has heard of it, so that what it held is free sooner.
-    pub(crate) async fn close(mut self) {
-        if let Some(connection) = self.0.take()
-            && let Err(error) = connection.detach().close().await
-        {
-            tracing::debug!(error = %describe(&error), "the connection did not close cleanly");
-        }
+    pub(crate) async fn close(self) {
+        close::<D>(self.detach()).await;
+    }
+
+    /// The connection, which is the pool's no more.
+    fn detach(mut self) -> D::Connection {
+        self.0.take().expect("taken only by what consumes the lease").detach()
     }
 
     /// Ends what is open and returns the connection; if that fails it is closed, which ends it too.
@@ -118,6 +152,13 @@ impl<D: Dialect> Lease<D> {
             Ok(()) => self.give_back(),
             Err(error) => tracing::debug!(error = %describe(&error), "ROLLBACK failed; the connection is closed"),
         }
+    }
+}
+
+/// Closes a connection and waits until the server has heard of it.
+pub(crate) async fn close<D: Dialect>(connection: D::Connection) {
+    if let Err(error) = connection.close().await {
+        tracing::debug!(error = %describe(&error), "the connection did not close cleanly");
     }
 }
 

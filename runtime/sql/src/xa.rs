@@ -76,8 +76,12 @@ pub(crate) trait Prepares: Dialect {
     /// Opens the transaction.
     fn start(xid: &Xid, limit: Duration) -> String;
 
-    /// Prepares it. After `Ok` it is nobody's connection's.
-    fn prepare(lease: Lease<Self>, xid: &Xid) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+    /// Prepares it. The connection comes back if the transaction stays attached to it; else it is nobody's.
+    fn prepare(lease: Lease<Self>, xid: &Xid) -> impl Future<Output = Result<Option<Lease<Self>>, sqlx::Error>> + Send;
+
+    /// Whether the database is done with connections that are gone, so that what was attached to one of them may be
+    /// ended from another one.
+    fn is_detached(connection: &mut Self::Connection) -> impl Future<Output = Result<bool, sqlx::Error>> + Send;
 
     /// Gives up what is not prepared.
     fn abandon(lease: Lease<Self>) -> impl Future<Output = ()> + Send;
@@ -122,6 +126,16 @@ async fn attempt<D: Prepares>(
     let (branch, xid) = (branch_of(&call)?, xid_of::<D>(&call)?);
     let place = Place::new(&branch, BARRIER_ID, &database.tables);
     let mut lease = database.lease_with(plans).await?;
+    if database.holds(&xid.0) {
+        // Prepared by this process, and the answer was lost on its way up.
+        if let Some(reply) = kept::load::<D>(&mut lease, &database.tables, &call).await? {
+            lease.give_back();
+            return Ok(reply);
+        }
+        if let Some(connection) = database.take_held(&xid.0) {
+            finish::end_held::<D>(connection, &xid, End::Rollback).await;
+        }
+    }
     alone::<D>(database, &mut lease, &call).await?;
     if is_listed::<D>(&mut lease, &call).await? {
         if let Some(reply) = kept::load::<D>(&mut lease, &database.tables, &call).await? {
@@ -142,7 +156,11 @@ async fn attempt<D: Prepares>(
         Ok(reply) => {
             kept::save(database, &call, &reply).await?;
             let prepared = D::prepare(lease, &xid).await;
-            prepared.map_err(|error| Failure::of_end::<D>(&error, "the XA transaction could not be prepared"))?;
+            let attached =
+                prepared.map_err(|error| Failure::of_end::<D>(&error, "the XA transaction could not be prepared"))?;
+            if let Some(lease) = attached {
+                database.hold(&xid.0, lease).await;
+            }
             Ok(reply)
         }
         Err(failure) => {
@@ -215,9 +233,19 @@ fn not_listed<D: Prepares>(error: &sqlx::Error) -> Failure {
 
 /// Ends what is listed; that it is not ours to end yet passes.
 async fn end_listed<D: Prepares>(lease: &mut Lease<D>, xid: &Xid, end: End) -> Result<(), Failure> {
+    detached::<D>(lease).await?;
     match D::end(lease, xid, end).await {
         Ok(Ended::Done) => Ok(()),
         Ok(Ended::Unknown) => Err(still_attached()),
+        Err(error) => Err(Failure::of_way(&error)),
+    }
+}
+
+/// Waits until what a lost connection had prepared may be ended from another one.
+async fn detached<D: Prepares>(connection: &mut D::Connection) -> Result<(), Failure> {
+    match D::is_detached(connection).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(still_attached()),
         Err(error) => Err(Failure::of_way(&error)),
     }
 }

@@ -3,9 +3,9 @@
 use reprise_barrier::place::{Claim, Place};
 use reprise_engine::Op;
 
-use super::{End, Ended, Prepares, alone, is_listed, still_attached, xid_of};
+use super::{End, Ended, Prepares, Xid, alone, detached, is_listed, still_attached, xid_of};
 use crate::call::SqlCall;
-use crate::database::{Database, Lease};
+use crate::database::{Database, Lease, close};
 use crate::failure::Failure;
 use crate::local::{BARRIER_ID, NOTHING, begin, branch_of};
 
@@ -22,8 +22,20 @@ pub(crate) async fn finish<D: Prepares>(database: &Database<D>, call: SqlCall<'_
         }
     };
     let xid = xid_of::<D>(&call)?;
+    let ended_here = match database.take_held(&xid.0) {
+        Some(connection) => end_held::<D>(connection, &xid, end).await,
+        None => false,
+    };
+    if ended_here && end == End::Commit {
+        return Ok(NOTHING.to_owned());
+    }
     let mut lease = database.lease().await?;
     alone::<D>(database, &mut lease, &call).await?;
+    if ended_here {
+        fence(database, call, lease).await?;
+        return Ok(NOTHING.to_owned());
+    }
+    detached::<D>(&mut lease).await?;
     let ended = D::end(&mut lease, &xid, end).await.map_err(|error| Failure::Lost(xid.describe(&error)))?;
     if ended == Ended::Unknown && is_listed::<D>(&mut lease, &call).await? {
         return Err(still_attached());
@@ -35,6 +47,17 @@ pub(crate) async fn finish<D: Prepares>(database: &Database<D>, call: SqlCall<'_
         (End::Rollback, Ended::Done | Ended::Unknown) => fence(database, call, lease).await?,
     }
     Ok(NOTHING.to_owned())
+}
+
+/// Ends what is attached to a connection of this process, where there is nothing to wait for. False if it could not: then
+/// the connection is closed, and another one has to find out.
+pub(super) async fn end_held<D: Prepares>(mut connection: D::Connection, xid: &Xid, end: End) -> bool {
+    let ended = D::end(&mut connection, xid, end).await;
+    if let Err(error) = &ended {
+        tracing::debug!(error = %xid.describe(error), "a prepared transaction could not be ended where it was prepared");
+    }
+    close::<D>(connection).await;
+    ended.is_ok_and(|ended| ended == Ended::Done)
 }
 
 /// Whether what is not prepared any more was committed.

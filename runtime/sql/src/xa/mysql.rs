@@ -1,7 +1,9 @@
 //! MySQL and MariaDB: `XA START 'gtrid','bqual',formatID`. What is prepared belongs to the whole server.
 //!
 //! A gtrid and a bqual hold 64 bytes each, so the gid fills the first and goes on in the second, before a `/` and the
-//! branch. MariaDB keeps a prepared transaction attached to the connection that prepared it, so that is closed.
+//! branch. MariaDB keeps a prepared transaction attached to the connection that prepared it, so that is held and ends it.
+//! After its loss another one must wait until InnoDB has let go of it too: an end that comes too early is answered `OK`,
+//! does nothing, and leaves the transaction without a name and with its locks until the server restarts.
 
 use std::time::Duration;
 
@@ -20,6 +22,16 @@ const FORMAT_ID: i64 = 0x5250_5253;
 const PART_BYTES_MAX: usize = 64;
 /// Bytes of a gid, so that the branch has room.
 const GID_BYTES_MAX: usize = 120;
+
+/// Transactions that belong to a connection which is on its way out. One that is rolled back was not prepared.
+const ATTACHED: &str = "SELECT COUNT(*) FROM information_schema.INNODB_TRX t \
+                        LEFT JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id \
+                        WHERE t.trx_mysql_thread_id <> 0 AND t.trx_state <> 'ROLLING BACK' \
+                        AND (p.ID IS NULL OR p.COMMAND IN ('Killed', 'Quit'))";
+/// InnoDB answers from what it knew before, unless nobody has asked for a tenth of a second.
+const TRANSACTIONS_CACHED: Duration = Duration::from_millis(130);
+/// The user lacks a right.
+const NO_RIGHT: u16 = 1227;
 
 /// The server knows no such transaction.
 const XAER_NOTA: u16 = 1397;
@@ -57,19 +69,30 @@ impl Prepares for MySql {
         }
     }
 
-    /// MariaDB says `OK` also where the connection that prepared is on its way out and InnoDB does not find the
-    /// transaction. So it is looked at.
+    /// MariaDB says `OK` also where InnoDB does not find the transaction (see above). So it is looked at.
     const COMMIT_IS_SURE: bool = false;
 
     fn start(xid: &Xid, limit: Duration) -> String {
         format!("{}; XA START {}", mysql::limits(limit), xid.0)
     }
 
-    async fn prepare(mut lease: Lease<Self>, xid: &Xid) -> Result<(), sqlx::Error> {
+    async fn prepare(mut lease: Lease<Self>, xid: &Xid) -> Result<Option<Lease<Self>>, sqlx::Error> {
         Self::command(&mut lease, format!("XA END {}", xid.0)).await?;
         Self::command(&mut lease, format!("XA PREPARE {}", xid.0)).await?;
-        lease.close().await;
-        Ok(())
+        Ok(Some(lease))
+    }
+
+    /// Needs the right PROCESS; without it only the wait is left.
+    async fn is_detached(connection: &mut MySqlConnection) -> Result<bool, sqlx::Error> {
+        tokio::time::sleep(TRANSACTIONS_CACHED).await;
+        match sqlx::query_scalar::<_, i64>(ATTACHED).fetch_one(connection).await {
+            Ok(attached) => Ok(attached == 0),
+            Err(error) if error.as_database_error().map_or(0, mysql::number) == NO_RIGHT => {
+                tracing::debug!("without the right PROCESS it can't be seen whether a connection is gone");
+                Ok(true)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Closing the connection rolls back, whatever state the transaction is in.

@@ -35,11 +35,15 @@ impl Prepares for Postgres {
         Self::begin(limit)
     }
 
-    async fn prepare(mut lease: Lease<Self>, xid: &Xid) -> Result<(), sqlx::Error> {
+    async fn prepare(mut lease: Lease<Self>, xid: &Xid) -> Result<Option<Lease<Self>>, sqlx::Error> {
         // If it fails the transaction is over; the connection is not worth a doubt then.
         Self::command(&mut lease, format!("PREPARE TRANSACTION {}", xid.0)).await?;
         lease.give_back();
-        Ok(())
+        Ok(None)
+    }
+
+    async fn is_detached(_: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        Ok(true)
     }
 
     async fn abandon(lease: Lease<Self>) {

@@ -28,6 +28,11 @@ pub(crate) struct Subject {
     _folder: Option<TempDir>,
 }
 
+/// Transactions of connections that are on their way out.
+const OF_CONNECTIONS_THAT_GO: &str = "SELECT COUNT(*) FROM information_schema.INNODB_TRX t \
+     LEFT JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id \
+     WHERE t.trx_mysql_thread_id <> 0 AND (p.ID IS NULL OR p.COMMAND IN ('Killed', 'Quit'))";
+
 impl Subject {
     /// On the shared server.
     pub(crate) async fn new(product: Product) -> Self {
@@ -48,6 +53,22 @@ impl Subject {
             .await;
         subject.execute("INSERT INTO account VALUES ('alice', 100), ('bob', 0)").await;
         subject
+    }
+
+    /// Loses all connections, as a process that ends, and waits until the server knows it too: only then may somebody
+    /// else end what was prepared on one of them.
+    pub(crate) async fn let_go(&mut self) {
+        self.databases = open(&self.url);
+        if self.product == Product::MariaDb {
+            for _ in 0..100 {
+                // InnoDB answers from what it knew before, unless nobody has asked for a tenth of a second.
+                tokio::time::sleep(std::time::Duration::from_millis(130)).await;
+                if self.number(OF_CONNECTIONS_THAT_GO).await == 0 {
+                    return;
+                }
+            }
+            panic!("the server does not let go");
+        }
     }
 
     /// Runs a statement on a connection of its own.

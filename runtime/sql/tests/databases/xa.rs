@@ -186,11 +186,12 @@ async fn a_copy_at_work_is_waited_for(#[case] product: Product, #[case] slow: &s
 #[case(Product::MariaDb)]
 #[tokio::test]
 async fn what_others_decided_is_shown(#[case] product: Product) {
-    let subject = Subject::new(product).await;
+    let mut subject = Subject::new(product).await;
     for (theirs, ours, word) in [("COMMIT", Op::Rollback, "was committed"), ("ROLLBACK", Op::Commit, "was rolled back")]
     {
         let gid = new_gid();
         rows(subject.prepare(&gid, vec![subject.add("bob", 7)]).await);
+        subject.let_go().await;
         let by_hand = match product {
             Product::Postgres => format!("{theirs} PREPARED 'reprise:{gid}:01'"),
             Product::MariaDb | Product::Sqlite => format!("XA {theirs} '{gid}','/01',{}", 0x5250_5253),
