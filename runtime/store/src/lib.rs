@@ -155,9 +155,24 @@ pub enum StoreError {
     Open(String),
 }
 
+/// A store that waits for a disk of this machine and for nothing else.
+pub trait BlockingStore: Send + Sync {
+    /// As [`Store::commit`], on the thread that calls it, which it blocks.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    fn commit_blocking(&self, writes: &[Write]) -> Result<Vec<Written>, StoreError>;
+}
+
 /// Where executions, components and deployments live.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
+    /// For those who commit all the time: a thread of their own saves each commit the way to another thread and back.
+    /// None if there is nothing to save, which is the rule: a database across the network is waited for.
+    fn blocking(&self) -> Option<&dyn BlockingStore> {
+        None
+    }
+
     /// Performs `writes` in order in one transaction and makes them durable; one answer each, in order.
     /// A write that answers `Exists` or `Conflict` changes nothing and does not disturb the others.
     /// A repeated append leaves the row alone, so that a late repetition can't move it back; an append without entries
