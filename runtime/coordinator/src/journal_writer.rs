@@ -145,7 +145,7 @@ fn refuse_impatient(error: &StoreError, writes: &mut Vec<Write>, answers: &mut V
             Patience::Refuse => {
                 let text = match error {
                     StoreError::Unavailable(text) => text.clone(),
-                    StoreError::Open(_) | StoreError::Damaged(_) => error.to_string(),
+                    StoreError::Open(_) | StoreError::Damaged(_) | StoreError::Fenced(_) => error.to_string(),
                 };
                 let _ = answer.send(Err(StoreError::Unavailable(text)));
                 None

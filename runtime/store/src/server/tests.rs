@@ -1,0 +1,1 @@
+//! What only database servers have: leases, plans, outages.
