@@ -33,7 +33,7 @@ use tokio::task::AbortHandle;
 
 use self::dialect::{Dialect, RowOf, Value};
 use self::error::ServerError;
-use self::writer::{Way, Writer};
+use self::writer::Writer;
 use crate::{Deployment, ExecutionKey, ExecutionRow, ListFilter, Store, StoreError, Write, Written, codes};
 
 /// A store in a PostgreSQL database, or in one that speaks its protocol.

@@ -13,7 +13,6 @@ use crate::{ExecutionKey, Progress, Write, Written};
 const STATEMENT_BYTES: usize = 2 << 20;
 
 /// A commit under way. What it has learned counts only once the transaction is durable.
-#[derive(Debug)]
 pub(super) struct Batch<'a, D: Dialect> {
     connection: &'a mut ConnectionOf<D>,
     /// Executions of a commit whose answer was lost, and the keys they had.

@@ -13,11 +13,11 @@ pub(super) type RowOf<D> = <<D as Dialect>::Database as Database>::Row;
 pub(super) type SettingsOf<D> = <ConnectionOf<D> as Connection>::Options;
 
 /// A new execution under the key it gets, unless its gid exists.
-pub type NewRow<'a> = (i64, &'a NewExecution, &'a Progress);
+pub(super) type NewRow<'a> = (i64, &'a NewExecution, &'a Progress);
 /// An entry and its execution.
-pub type EntryRow<'a> = (i64, &'a EntryRecord);
+pub(super) type EntryRow<'a> = (i64, &'a EntryRecord);
 /// How an execution stands now.
-pub type ProgressRow<'a> = (i64, &'a Progress);
+pub(super) type ProgressRow<'a> = (i64, &'a Progress);
 
 /// A value of a placeholder.
 #[derive(Debug, Clone, Copy)]

@@ -28,8 +28,9 @@ impl Dialect for MySql {
             .replace("*/", ")");
         // A column set to itself changes nothing.
         if let Some((before, rest)) = text.split_once("ON CONFLICT (")
-            && let Some((column, after)) = rest.split_once(") DO NOTHING")
+            && let Some((columns, after)) = rest.split_once(") DO NOTHING")
         {
+            let column = columns.split(',').next().unwrap_or_default();
             text = format!("{before}ON DUPLICATE KEY UPDATE {column} = {column}{after}");
         }
         text

@@ -52,7 +52,7 @@ pub(super) fn readers<D: Dialect>(way: &Way<D>) -> Pool<D::Database> {
         .idle_timeout(IDLE)
         .max_lifetime(LIFETIME)
         .test_before_acquire(false)
-        .before_acquire(|connection, met| {
+        .before_acquire(|connection: &mut ConnectionOf<D>, met| {
             Box::pin(async move {
                 if met.idle_for > FRESH {
                     connection.ping().await?;

@@ -32,7 +32,12 @@ pub(super) const JOURNAL_ENDS: &str = "SELECT id, (SELECT max(seq) FROM journal 
      FROM executions WHERE id = ANY($1::bigint[])";
 
 /// Plans that are right for a large table, also where the server's statistics are of a time when it was small.
-const PLANS: [&str; 3] = ["SET enable_seqscan = off", "SET enable_hashjoin = off", "SET enable_mergejoin = off"];
+const PLANS: [&str; 4] = [
+    "SET enable_seqscan = off",
+    "SET enable_bitmapscan = off",
+    "SET enable_hashjoin = off",
+    "SET enable_mergejoin = off",
+];
 
 impl Dialect for Postgres {
     type Database = sqlx::Postgres;

@@ -18,7 +18,6 @@ use crate::{Deployment, Write, Written};
 const ATTEMPTS: u32 = 6;
 
 /// How the server is reached.
-#[derive(Debug)]
 pub(super) struct Way<D: Dialect> {
     pub(super) settings: SettingsOf<D>,
     pub(super) options: ServerOptions,
@@ -42,7 +41,6 @@ impl<D: Dialect> Way<D> {
     }
 }
 
-#[derive(Debug)]
 pub(super) struct Writer<D: Dialect> {
     way: Arc<Way<D>>,
     epoch: i64,
@@ -161,7 +159,7 @@ impl<D: Dialect> Writer<D> {
     }
 
     /// A connection with an open transaction of a node that has its lease.
-    async fn begin(&mut self) -> Result<ConnectionOf<D>, ServerError> {
+    pub(super) async fn begin(&mut self) -> Result<ConnectionOf<D>, ServerError> {
         if self.closed {
             return Err(ServerError::Closed);
         }
@@ -178,7 +176,7 @@ impl<D: Dialect> Writer<D> {
         Ok(connection)
     }
 
-    async fn fence(&self, connection: &mut ConnectionOf<D>) -> Result<(), ServerError> {
+    async fn fence(&mut self, connection: &mut ConnectionOf<D>) -> Result<(), ServerError> {
         let (epoch, lease_ms) = (self.epoch, self.way.options.lease.as_millis());
         let renew = format!("UPDATE nodes SET expires_at = {{now}} + {lease_ms} WHERE id = 1 AND epoch = {epoch}");
         let mut attempt = 1;
