@@ -5,6 +5,7 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use anyhow::{Context as _, Result, ensure};
 use reprise_tests::{RuntimeOptions, Stage};
+use rstest::rstest;
 use serde_json::json;
 
 const TRANSFERS: u64 = 200;
@@ -50,19 +51,30 @@ fn draw(dice: &mut Dice) -> (&'static str, bool, Vec<serde_json::Value>) {
     (workflow, dice.below(3) == 0, faults)
 }
 
+#[rstest]
 #[tokio::test]
-async fn many_transfers_with_faults_and_a_crash_conserve_money() -> Result<()> {
+async fn many_transfers_with_faults_and_a_crash_conserve_money(
+    #[values("sqlite", "postgres", "mysql")] store: &str,
+) -> Result<()> {
     let seed = match std::env::var("REPRISE_TEST_SEED") {
         Ok(seed) => seed.parse().context("REPRISE_TEST_SEED is a number")?,
         Err(_) => RandomState::new().hash_one(0),
     };
     println!("seed {seed}: repeat with REPRISE_TEST_SEED={seed}");
-    run(seed).await.with_context(|| format!("REPRISE_TEST_SEED={seed}"))
+    run(seed, store).await.with_context(|| format!("REPRISE_TEST_SEED={seed}"))
 }
 
-async fn run(seed: u64) -> Result<()> {
+async fn run(seed: u64, store: &str) -> Result<()> {
     let mut dice = Dice(seed);
-    let mut stage = Stage::open(RuntimeOptions::set(&["idle_ms=100", "call_timeout_ms=1000"])).await?;
+    let url = match store {
+        "postgres" => reprise_test_services::postgres().await,
+        "mysql" => reprise_test_services::mariadb().await,
+        _ => String::new(),
+    };
+    let (store, url) = (format!("store={store}"), format!("store_url={url:?}"));
+    // After the crash the lease has to end first.
+    let settings = ["idle_ms=100", "call_timeout_ms=1000", &store, &url, "store_lease_ms=1000"];
+    let mut stage = Stage::open(RuntimeOptions::set(&settings)).await?;
     for workflow in ["transfer-saga", "transfer-tcc"] {
         stage.runtime.deploy(workflow).await?;
     }
