@@ -99,14 +99,16 @@ pub(super) fn damaged(what: impl std::fmt::Display) -> ServerError {
 
 /// One line without what the driver puts before it. No error of the driver names the URL.
 pub(super) fn describe(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(error) => match (number(error.as_ref()), error.code()) {
+    if let sqlx::Error::Database(error) = error {
+        match (number(error.as_ref()), error.code()) {
             (Some(number), _) => format!("{} ({number})", error.message()),
             (None, Some(code)) => format!("{} ({code})", error.message()),
             (None, None) => error.message().to_owned(),
-        },
-        sqlx::Error::PoolTimedOut => "no connection in time; the database can't be reached, or all are in use".into(),
-        other => other.to_string(),
+        }
+    } else if matches!(error, sqlx::Error::PoolTimedOut) {
+        "no connection in time; the database can't be reached, or all are in use".into()
+    } else {
+        error.to_string()
     }
 }
 

@@ -66,19 +66,19 @@ pub(super) fn readers<D: Dialect>(way: &Way<D>) -> Pool<D::Database> {
 
 async fn migrate<D: Dialect>(connection: &mut ConnectionOf<D>) -> Result<(), StoreError> {
     let known = D::schema();
-    D::migrate(connection).await.map_err(|error| {
-        StoreError::Open(match error {
-            MigrateError::VersionMissing(found) => format!(
-                "the database has schema {found}, this runtime knows up to {known}; start a newer runtime"
-            ),
-            MigrateError::VersionMismatch(found) => {
-                format!("the database has another schema {found} than this runtime; start the one that made it")
-            }
-            MigrateError::Execute(error) => format!(
-                "the database can't be brought to schema {known}: {}; grant the user what it needs, or empty the database",
-                describe(&error)
-            ),
-            error => format!("the database can't be brought to schema {known}: {error}"),
-        })
-    })
+    let text = match D::migrate(connection).await {
+        Ok(()) => return Ok(()),
+        Err(MigrateError::VersionMissing(found)) => {
+            format!("the database has schema {found}, this runtime knows up to {known}; start a newer runtime")
+        }
+        Err(MigrateError::VersionMismatch(found)) => {
+            format!("the database has another schema {found} than this runtime; start the one that made it")
+        }
+        Err(MigrateError::Execute(error)) => format!(
+            "the database can't be brought to schema {known}: {}; grant the user what it needs, or empty the database",
+            describe(&error)
+        ),
+        Err(error) => format!("the database can't be brought to schema {known}: {error}"),
+    };
+    Err(StoreError::Open(text))
 }
