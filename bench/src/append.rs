@@ -1,16 +1,15 @@
-//! Journal entries made durable per second by `SqliteStore::commit`, by entries in one commit.
+//! Journal entries made durable per second by `Store::commit`, by entries in one commit.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use reprise::config::StoreKind;
 use reprise_engine::{Digest, EntryRecord, Phase, Seq, Timestamp};
-use reprise_store::{
-    Activity, ExecutionKey, NewExecution, Progress, SqliteOptions, SqliteStore, Store, Write, Written,
-};
+use reprise_store::{Activity, ExecutionKey, NewExecution, Progress, Store, Write, Written};
 use serde::Serialize;
 
-use crate::Spread;
+use crate::{Spread, database};
 
 const SIZES: [usize; 4] = [1, 8, 64, 256];
 /// Entries of one execution; then the next ones take over, as in a busy node.
@@ -30,22 +29,21 @@ pub struct Append {
     pub commit: Spread,
 }
 
-/// Measures each size for about `time`. `dir`: for the SQLite file.
+/// Measures each size for about `time`. `dir`: for the data.
 ///
 /// # Errors
 /// The store failed.
-pub async fn measure(dir: &Path, time: Duration) -> Result<Vec<Append>> {
+pub async fn measure(store: StoreKind, dir: &Path, time: Duration) -> Result<Vec<Append>> {
     let data = tempfile::Builder::new().prefix("reprise-bench-").tempdir_in(dir)?;
-    let store = SqliteStore::open(SqliteOptions::new(data.path().join("append.db"))).await?;
+    let (store, _database) = database::store(store, data.path()).await?;
     let mut rows = Vec::new();
     for batch in SIZES {
-        rows.push(of_size(&store, batch, time).await?);
+        rows.push(of_size(&*store, batch, time).await?);
     }
-    store.close().await?;
     Ok(rows)
 }
 
-async fn of_size(store: &SqliteStore, batch: usize, time: Duration) -> Result<Append> {
+async fn of_size(store: &dyn Store, batch: usize, time: Duration) -> Result<Append> {
     let (mut keys, mut seq) = (Vec::new(), LENGTH);
     let mut commits = Vec::new();
     let began = Instant::now();
@@ -70,7 +68,7 @@ fn entry(seq: u32) -> EntryRecord {
     EntryRecord { seq: Seq(seq), at: NOW, kind: 1, fingerprint: 0x9e37_79b9_7f4a_7c15, data: DATA.to_vec() }
 }
 
-async fn create(store: &SqliteStore, count: usize) -> Result<Vec<ExecutionKey>> {
+async fn create(store: &dyn Store, count: usize) -> Result<Vec<ExecutionKey>> {
     let progress = Progress {
         phase: Phase::Running,
         digest: Digest::new([1; 32]),

@@ -56,7 +56,11 @@ enum Figure {
     /// Recorded results replayed per second.
     Replay,
     /// Entries made durable per second by batch size.
-    Append,
+    Append {
+        /// Where they are kept.
+        #[arg(long, value_enum, default_value = "sqlite")]
+        store: StoreKind,
+    },
     /// Latency of the disk.
     Fsync,
     /// Everything, each for a short time.
@@ -80,14 +84,14 @@ impl Cli {
             Figure::Start => start(&runtime, &mut report)?,
             Figure::Call => call(&runtime, &mut report)?,
             Figure::Replay => replay(&runtime, &mut report, &dir)?,
-            Figure::Append => report.append = runtime.block_on(append::measure(&dir, 2 * SMALL))?,
+            Figure::Append { store } => report.append = runtime.block_on(append::measure(store, &dir, 2 * SMALL))?,
             Figure::Fsync => report.fsync = Some(fsync::measure(&dir, 2 * SMALL)?),
             Figure::All => {
                 report.fsync = Some(fsync::measure(&dir, 2 * SMALL)?);
                 start(&runtime, &mut report)?;
                 call(&runtime, &mut report)?;
                 replay(&runtime, &mut report, &dir)?;
-                report.append = runtime.block_on(append::measure(&dir, 2 * SMALL))?;
+                report.append = runtime.block_on(append::measure(StoreKind::Sqlite, &dir, 2 * SMALL))?;
                 let mut cases: Vec<_> = IN_FLIGHT.map(|in_flight| (StoreKind::Sqlite, in_flight)).into();
                 // What the disk has to do with it.
                 cases.push((StoreKind::Memory, 64));

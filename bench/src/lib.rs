@@ -6,6 +6,7 @@
 
 pub mod append;
 pub mod cli;
+mod database;
 pub mod fsync;
 pub mod guest;
 mod load;

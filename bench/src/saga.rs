@@ -17,6 +17,7 @@ use reprise_outbound::{OutboundConfig, Participant};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
+use crate::database::Database;
 use crate::load::{self, Connection, Done};
 use crate::machine::cpu_time;
 use crate::{Spread, orchestrator, participant};
@@ -44,7 +45,7 @@ pub struct SagaOptions {
 /// What came out.
 #[derive(Debug, Clone, Serialize)]
 pub struct Saga {
-    /// `sqlite` or `memory`.
+    /// `sqlite`, `postgres`, `mysql` or `memory`.
     pub store: &'static str,
     /// Transfers under way at one time.
     pub in_flight: usize,
@@ -54,7 +55,7 @@ pub struct Saga {
     pub p50_ms: f64,
     /// Its 99th percentile.
     pub p99_ms: f64,
-    /// Database transactions; none in memory.
+    /// Database transactions, where they can be counted from outside.
     pub commits_per_s: Option<f64>,
     /// Transactions that shared a database transaction, each of them taking part in three.
     pub workflows_per_commit: Option<f64>,
@@ -87,6 +88,9 @@ pub async fn measure(options: &SagaOptions) -> Result<Saga> {
         participants,
         ..Config::default()
     };
+    let database = Database::start(options.store, data.path()).await?;
+    let store_url = database.as_ref().map(|database| database.url.clone().into());
+    let config = Config { store_url, ..config };
     let wal_index = config.data_dir.join("reprise.db-shm");
     let server = Server::start(&config).await.context("the runtime does not start")?;
     let address = server.address();
@@ -119,6 +123,8 @@ fn summary(options: &SagaOptions, runtime: Measured, ceiling: Measured) -> Saga 
     let count = runtime.done.latencies.len();
     let (store, commits) = match options.store {
         StoreKind::Sqlite => ("sqlite", Some(f64::from(runtime.commits)).filter(|commits| *commits > 0.0)),
+        StoreKind::Postgres => ("postgres", None),
+        StoreKind::Mysql => ("mysql", None),
         StoreKind::Memory => ("memory", None),
     };
     let seconds = runtime.done.elapsed.as_secs_f64();

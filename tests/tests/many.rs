@@ -5,9 +5,8 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use anyhow::{Context as _, Result, ensure};
 use reprise_tests::{RuntimeOptions, Stage};
+use rstest::rstest;
 use serde_json::json;
-
-const TRANSFERS: u64 = 200;
 
 /// Numbers that follow from a seed (SplitMix64).
 struct Dice(u64);
@@ -50,26 +49,37 @@ fn draw(dice: &mut Dice) -> (&'static str, bool, Vec<serde_json::Value>) {
     (workflow, dice.below(3) == 0, faults)
 }
 
+#[rstest]
 #[tokio::test]
-async fn many_transfers_with_faults_and_a_crash_conserve_money() -> Result<()> {
+async fn many_transfers_with_faults_and_a_crash_conserve_money(
+    #[values(("sqlite", 200), ("postgres", 60), ("mysql", 60))] (store, transfers): (&str, u64),
+) -> Result<()> {
     let seed = match std::env::var("REPRISE_TEST_SEED") {
         Ok(seed) => seed.parse().context("REPRISE_TEST_SEED is a number")?,
         Err(_) => RandomState::new().hash_one(0),
     };
     println!("seed {seed}: repeat with REPRISE_TEST_SEED={seed}");
-    run(seed).await.with_context(|| format!("REPRISE_TEST_SEED={seed}"))
+    run(seed, store, transfers).await.with_context(|| format!("REPRISE_TEST_SEED={seed}"))
 }
 
-async fn run(seed: u64) -> Result<()> {
+async fn run(seed: u64, store: &str, transfers: u64) -> Result<()> {
     let mut dice = Dice(seed);
-    let mut stage = Stage::open(RuntimeOptions::set(&["idle_ms=100", "call_timeout_ms=1000"])).await?;
+    let url = match store {
+        "postgres" => reprise_test_services::postgres().await,
+        "mysql" => reprise_test_services::mariadb().await,
+        _ => String::new(),
+    };
+    let (store, url) = (format!("store={store}"), format!("store_url={url:?}"));
+    // After the crash the lease has to end first.
+    let settings = ["idle_ms=100", "call_timeout_ms=1000", &store, &url, "store_lease_ms=1000"];
+    let mut stage = Stage::open(RuntimeOptions::set(&settings)).await?;
     for workflow in ["transfer-saga", "transfer-tcc"] {
         stage.runtime.deploy(workflow).await?;
     }
     stage.bank.set_account("alice", 100_000).await?;
     stage.bank.set_account("bob", 100_000).await?;
-    let crash_at = dice.below(TRANSFERS);
-    for number in 0..TRANSFERS {
+    let crash_at = dice.below(transfers);
+    for number in 0..transfers {
         let gid = format!("t{number}");
         let (workflow, back, faults) = draw(&mut dice);
         for mut fault in faults {
@@ -84,7 +94,7 @@ async fn run(seed: u64) -> Result<()> {
         }
     }
     let mut phases: BTreeMap<String, u32> = BTreeMap::new();
-    for number in 0..TRANSFERS {
+    for number in 0..transfers {
         let gid = format!("t{number}");
         let status = stage.runtime.finished(&gid).await?;
         let phase = status["phase"].as_str().context("a phase")?.to_owned();

@@ -44,7 +44,8 @@ fn sql_is_written_in_two_rooms_only() -> Result<()> {
         // Participants have databases of their own, tests look behind the runtime's back.
         let allowed = ["runtime/store/", "runtime/sql/"].iter().any(|room| path.starts_with(room));
         let runtime = path.starts_with("runtime/") && !allowed && !path.contains("/tests/");
-        if runtime && (text.contains("\"SELECT ") || text.contains("\"INSERT ") || text.contains("sqlx::")) {
+        let sql = ["\"SELECT ", "\"INSERT ", "sqlx::", "rusqlite::"].iter().any(|sign| text.contains(sign));
+        if runtime && sql {
             wrong.push(path);
         }
     }

@@ -1,4 +1,4 @@
-//! The journal writer: one task through which every write of the process goes, many in one transaction.
+//! The journal writer: one task, or thread, through which every write of the process goes, many in one transaction.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,17 +41,28 @@ pub(crate) struct JournalWriter {
 }
 
 impl JournalWriter {
-    /// Starts the writer; it ends when the last handle is dropped and everything queued is written.
-    pub(crate) fn start(store: Arc<dyn Store>) -> (Self, tokio::task::JoinHandle<()>) {
+    /// Starts the writer; it ends when the last handle is dropped and everything queued is written, and says so.
+    ///
+    /// A store that blocks gets a thread. On busy processors each hop between threads waits for its turn, and a task
+    /// that was woken waits for those before it; so the thread takes what is queued, commits and answers by itself.
+    pub(crate) fn start(store: Arc<dyn Store>) -> (Self, oneshot::Receiver<()>) {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
-        let task = tokio::spawn(async move {
-            // Without its writer the process can do nothing any more, and the next start can do everything.
-            if std::panic::AssertUnwindSafe(write_all(store, jobs)).catch_unwind().await.is_err() {
-                tracing::error!("the journal writer panicked; the process ends");
-                std::process::abort();
-            }
-        });
-        (Self { queue }, task)
+        let blocks = store.blocking().is_some();
+        let (end, ended) = oneshot::channel();
+        let work = async move {
+            guarded(store, jobs).await;
+            // Mostly nobody waits for it.
+            let _ = end.send(());
+        };
+        if blocks {
+            let runtime = tokio::runtime::Handle::current();
+            let write = move || runtime.block_on(work);
+            let thread = std::thread::Builder::new().name("journal-writer".into()).spawn(write);
+            thread.expect("a process that can't have a thread more can't serve anybody");
+        } else {
+            tokio::spawn(work);
+        }
+        (Self { queue }, ended)
     }
 
     /// Queues a write. Writes of one caller become durable in the order of these calls.
@@ -63,19 +74,30 @@ impl JournalWriter {
     }
 }
 
+async fn guarded(store: Arc<dyn Store>, jobs: mpsc::Receiver<Job>) {
+    // Without its writer the process can do nothing any more, and the next start can do everything.
+    if std::panic::AssertUnwindSafe(write_all(store, jobs)).catch_unwind().await.is_err() {
+        tracing::error!("the journal writer panicked; the process ends");
+        std::process::abort();
+    }
+}
+
 async fn write_all(store: Arc<dyn Store>, mut queue: mpsc::Receiver<Job>) {
     let mut jobs: Vec<Job> = Vec::with_capacity(BATCH_MAX);
     let mut writes: Vec<Write> = Vec::with_capacity(BATCH_MAX);
     let mut answers = Vec::with_capacity(BATCH_MAX);
     while queue.recv_many(&mut jobs, BATCH_MAX).await > 0 {
-        let mut pause = PAUSE.0;
+        let mut length = PAUSE.0;
         for job in jobs.drain(..) {
             writes.push(job.write);
             answers.push((job.patience, job.answer));
         }
         while !writes.is_empty() {
             crash::point("append before");
-            let result = store.commit(&writes).await;
+            let result = match store.blocking() {
+                Some(store) => store.commit_blocking(&writes),
+                None => store.commit(&writes).await,
+            };
             crash::point("append after");
             match result {
                 Ok(written) => {
@@ -89,8 +111,8 @@ async fn write_all(store: Arc<dyn Store>, mut queue: mpsc::Receiver<Job>) {
                     tracing::error!(%error, writes = writes.len(), "the store does not take writes; trying again");
                     refuse_impatient(&error, &mut writes, &mut answers);
                     // New triggers must be told at once, not after the outage.
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(PAUSE.1);
+                    pause(&*store, length).await;
+                    length = (length * 2).min(PAUSE.1);
                     while writes.len() < QUEUE_MAX
                         && let Ok(job) = queue.try_recv()
                     {
@@ -100,6 +122,15 @@ async fn write_all(store: Arc<dyn Store>, mut queue: mpsc::Receiver<Job>) {
                 }
             }
         }
+    }
+}
+
+/// A thread of its own may outlive the runtime's timers.
+async fn pause(store: &dyn Store, length: Duration) {
+    if store.blocking().is_some() {
+        std::thread::park_timeout(length);
+    } else {
+        tokio::time::sleep(length).await;
     }
 }
 
@@ -114,7 +145,7 @@ fn refuse_impatient(error: &StoreError, writes: &mut Vec<Write>, answers: &mut V
             Patience::Refuse => {
                 let text = match error {
                     StoreError::Unavailable(text) => text.clone(),
-                    StoreError::Open(_) | StoreError::Damaged(_) => error.to_string(),
+                    StoreError::Open(_) | StoreError::Damaged(_) | StoreError::Fenced(_) => error.to_string(),
                 };
                 let _ = answer.send(Err(StoreError::Unavailable(text)));
                 None
@@ -155,7 +186,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_write_is_answered_in_order() {
-        let (writer, task) = JournalWriter::start(Arc::new(MemoryStore::new()));
+        let (writer, ended) = JournalWriter::start(Arc::new(MemoryStore::new()));
         let mut pending = Vec::new();
         for i in 0..600 {
             pending.push(writer.write(create(&format!("g{}", i % 500)), Patience::Wait).await);
@@ -170,6 +201,6 @@ mod tests {
         }
         assert_eq!(created, 500);
         drop(writer);
-        task.await.expect("the writer ends with its last handle");
+        ended.await.expect("the writer ends with its last handle");
     }
 }

@@ -14,6 +14,7 @@ use crate::rules::{OnTrap, Rules};
 const VERSION: u8 = 1;
 
 /// What is recorded. Stored by position (postcard): variants and fields are only ever appended as new variants.
+/// Bytes are marked as such: they are stored as any list, and copied at once instead of one by one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Entry {
     /// The execution was admitted.
@@ -25,6 +26,7 @@ pub enum Entry {
         /// The component it runs.
         digest: Digest,
         /// The input bytes.
+        #[serde(with = "serde_bytes")]
         input: Vec<u8>,
         /// What a trap leads to.
         on_trap: OnTrap,
@@ -108,6 +110,7 @@ pub enum Entry {
         /// The component it runs.
         digest: Digest,
         /// The input bytes.
+        #[serde(with = "serde_bytes")]
         input: Vec<u8>,
         /// What was agreed when it was triggered.
         rules: Rules,
@@ -155,6 +158,7 @@ pub enum Undo {
         /// Which handler; `#...` needs `run` replayed first.
         name: String,
         /// Its argument.
+        #[serde(with = "serde_bytes")]
         payload: Vec<u8>,
         /// The branch's options in recorded form.
         options: String,
@@ -179,6 +183,7 @@ pub enum CallResult {
         /// HTTP status or gRPC code.
         status: u16,
         /// Response body.
+        #[serde(with = "serde_bytes")]
         body: Vec<u8>,
     },
     /// Refused.
@@ -186,6 +191,7 @@ pub enum CallResult {
         /// HTTP status or gRPC code.
         status: u16,
         /// Response body.
+        #[serde(with = "serde_bytes")]
         body: Vec<u8>,
     },
     /// The allowed attempts are used up.
@@ -213,6 +219,7 @@ pub enum CallResult {
         /// In order, names in lower case.
         headers: Headers,
         /// Response body.
+        #[serde(with = "serde_bytes")]
         body: Vec<u8>,
         /// Whether it means that the participant refused.
         refused: bool,
@@ -272,12 +279,13 @@ impl CallResult {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RunResult {
     /// Commit; the output.
-    Output(Vec<u8>),
+    Output(#[serde(with = "serde_bytes")] Vec<u8>),
     /// Roll back.
     Failure {
         /// For people.
         message: String,
         /// For programs.
+        #[serde(with = "serde_bytes")]
         details: Vec<u8>,
     },
 }

@@ -12,7 +12,7 @@ pub use effect::{Effect, Send, Step};
 pub use fold::HistoryError;
 pub use guest::GuestUndo;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
@@ -113,9 +113,8 @@ pub struct Execution {
     refused: BTreeSet<BranchId>,
     /// Branches whose XA action is known to be prepared.
     prepared: BTreeSet<BranchId>,
-    branch_of: HashMap<(Scope, Ticket), BranchId>,
     in_flight: BTreeMap<(Scope, Ticket), InFlight>,
-    scopes: HashMap<Scope, ScopeLog>,
+    scopes: BTreeMap<Scope, ScopeLog>,
     guest: Option<guest::GuestRun>,
 
     next_seq: Seq,
@@ -180,9 +179,8 @@ impl Execution {
             done: BTreeSet::new(),
             refused: BTreeSet::new(),
             prepared: BTreeSet::new(),
-            branch_of: HashMap::new(),
             in_flight: BTreeMap::new(),
-            scopes: HashMap::new(),
+            scopes: BTreeMap::new(),
             guest: None,
             next_seq: Seq(0),
             journal_bytes: 0,

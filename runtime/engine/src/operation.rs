@@ -14,6 +14,7 @@ pub enum Operation {
         /// `participant/path` or a whole URL.
         target: String,
         /// Request body.
+        #[serde(with = "serde_bytes")]
         body: Vec<u8>,
     },
     /// A unary gRPC call.
@@ -23,6 +24,7 @@ pub enum Operation {
         /// `package.Service/Method`.
         method: String,
         /// Encoded request message.
+        #[serde(with = "serde_bytes")]
         message: Vec<u8>,
     },
     /// Statements in one local transaction with a barrier row.
@@ -43,6 +45,7 @@ pub enum Operation {
         /// In order, names in lower case.
         headers: Vec<(String, Vec<u8>)>,
         /// Request body.
+        #[serde(with = "serde_bytes")]
         body: Vec<u8>,
     },
 }
@@ -151,7 +154,7 @@ pub enum SqlValue {
     /// Text.
     Text(String),
     /// Raw bytes.
-    Bytes(Vec<u8>),
+    Bytes(#[serde(with = "serde_bytes")] Vec<u8>),
 }
 
 impl SqlValue {

@@ -60,9 +60,23 @@ pub(crate) struct ScopeLog {
     asked: Vec<Asked>,
     cursor: usize,
     results: Vec<Option<Recorded>>,
+    /// By ticket: whether the journal has a call under it. Known of what was folded only; nothing else needs it.
+    calls: Vec<bool>,
 }
 
 impl ScopeLog {
+    pub(crate) fn push_call(&mut self, ticket: Ticket) {
+        let index = ticket.0 as usize;
+        if self.calls.len() <= index {
+            self.calls.resize(index + 1, false);
+        }
+        self.calls[index] = true;
+    }
+
+    pub(crate) fn has_call(&self, ticket: Ticket) -> bool {
+        self.calls.get(ticket.0 as usize).copied().unwrap_or(false)
+    }
+
     pub(crate) fn push_asked(&mut self, record: EntryRecord) {
         self.asked.push(Asked { seq: record.seq, fingerprint: record.fingerprint, record });
     }

@@ -1,9 +1,11 @@
 //! The configuration: a TOML file, then the environment, then flags, each overriding the one before. Unknown keys are
-//! errors. The rooms: `args` has the flags of `serve`, `limits` the bounds, `error` says what is wrong in which source.
+//! errors. The rooms: `args` has the flags of `serve`, `limits` the bounds, `secret` what is not shown, `error` says what
+//! is wrong in which source.
 
 mod args;
 mod error;
 mod limits;
+mod secret;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,12 +17,13 @@ use reprise_coordinator::CoordinatorConfig;
 use reprise_engine::Completeness;
 use reprise_host::HostConfig;
 use reprise_outbound::{DatabaseConfig, OutboundConfig, Participant};
-use reprise_store::SqliteOptions;
+use reprise_store::{ServerOptions, SqliteOptions};
 use serde::Deserialize;
 
 pub use args::{Assignment, NamedUrl, ServeArgs};
 pub use error::ConfigError;
 pub use limits::Limits;
+pub use secret::Secret;
 
 use crate::api::ApiLimits;
 
@@ -39,6 +42,16 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where executions are kept.
     pub store: StoreKind,
+    /// Where the database server is, if executions are kept there: `postgres://user:password@host/name` or `mysql://..`.
+    pub store_url: Option<Secret>,
+    /// Connections to it that read; one more writes.
+    pub store_connections: u32,
+    /// How long after its last sign of life this process is taken for dead by the next one.
+    pub store_lease_ms: u64,
+    /// How long a start waits for the end of another one's lease.
+    pub store_lease_wait_ms: u64,
+    /// What this process is called where others see its lease [default: host name and process id].
+    pub node: Option<String>,
     /// The services that workflows call, by name.
     pub participants: BTreeMap<String, Participant>,
     /// The databases of SQL and XA operations, by name.
@@ -78,6 +91,12 @@ pub struct Config {
 pub enum StoreKind {
     /// In `reprise.db` in the data folder: durable.
     Sqlite,
+    /// In a PostgreSQL database, or in what speaks its protocol.
+    Postgres,
+    /// In a MySQL or MariaDB database, or in what speaks their protocol.
+    #[serde(alias = "mariadb")]
+    #[value(alias = "mariadb")]
+    Mysql,
     /// In memory: everything is forgotten at the end. For trials.
     Memory,
 }
@@ -99,6 +118,11 @@ impl Default for Config {
             listen: "127.0.0.1:8080".into(),
             data_dir: "reprise-data".into(),
             store: StoreKind::Sqlite,
+            store_url: None,
+            store_connections: 8,
+            store_lease_ms: 10_000,
+            store_lease_wait_ms: 20_000,
+            node: None,
             participants: outbound.participants,
             databases: outbound.databases,
             xa_sweep_ms: milliseconds(coordinator.xa_sweep),
@@ -116,6 +140,13 @@ impl Default for Config {
             log_format: LogFormat::Text,
         }
     }
+}
+
+/// For people who look whose lease it is.
+fn node_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = host.trim();
+    format!("{}/{}", if host.is_empty() { "localhost" } else { host }, std::process::id())
 }
 
 fn milliseconds(time: Duration) -> u64 {
@@ -139,6 +170,7 @@ impl Config {
         if config.xa_sweep_ms == 0 {
             return Err(ConfigError::Rule { key: "xa_sweep_ms", rule: "at least 1" });
         }
+        config.check_store()?;
         Ok(config)
     }
 
@@ -146,7 +178,7 @@ impl Config {
     #[must_use]
     pub fn cache_dir(&self) -> Option<PathBuf> {
         match self.store {
-            StoreKind::Sqlite => Some(self.data_dir.join("compiled")),
+            StoreKind::Sqlite | StoreKind::Postgres | StoreKind::Mysql => Some(self.data_dir.join("compiled")),
             StoreKind::Memory => None,
         }
     }
@@ -155,6 +187,38 @@ impl Config {
     #[must_use]
     pub fn sqlite(&self) -> SqliteOptions {
         SqliteOptions::new(self.data_dir.join("reprise.db"))
+    }
+
+    /// Settings of the store on a database server.
+    #[must_use]
+    pub fn store_server(&self) -> ServerOptions {
+        ServerOptions {
+            node: self.node.clone().unwrap_or_else(node_name),
+            readers: self.store_connections,
+            lease: Duration::from_millis(self.store_lease_ms),
+            lease_wait: Duration::from_millis(self.store_lease_wait_ms),
+            ..ServerOptions::new(self.store_url.as_ref().map_or("", Secret::reveal))
+        }
+    }
+
+    fn check_store(&self) -> Result<(), ConfigError> {
+        let schemes: (&[&str], _) = match self.store {
+            StoreKind::Sqlite | StoreKind::Memory => return Ok(()),
+            StoreKind::Postgres => (&["postgres", "postgresql"], "postgres://user:password@host/name"),
+            StoreKind::Mysql => (&["mysql", "mariadb"], "mysql://user:password@host/name"),
+        };
+        let scheme = self.store_url.as_ref().and_then(|url| url.reveal().split(':').next());
+        for (key, holds, rule) in [
+            ("store_url", scheme.is_some_and(|scheme| schemes.0.contains(&scheme)), schemes.1),
+            ("store_connections", self.store_connections > 0, "at least 1"),
+            ("store_lease_ms", self.store_lease_ms >= 1_000, "at least 1000"),
+            ("node", self.node.as_ref().is_none_or(|node| (1..=255).contains(&node.len())), "1 to 255 characters"),
+        ] {
+            if !holds {
+                return Err(ConfigError::Rule { key, rule });
+            }
+        }
+        Ok(())
     }
 
     /// Settings of the guest host.
@@ -265,6 +329,16 @@ mod tests {
         let toml = "[participants.bank]\nurl = 'http://x'\nheaders = 'Bearer s3cret'";
         let error = load(toml, &[]).expect_err("wrong").to_string();
         assert!(error.contains("`participants.bank.headers`") && !error.contains("s3cret"), "{error}");
+        for toml in ["store_url = ['s3cret']", "[store_url]\ns3cret = 1"] {
+            let error = load(toml, &[]).expect_err("wrong").to_string();
+            assert!(error.contains("`store") && !error.contains("s3cret"), "{error}");
+        }
+        let config = load("store = 'postgres'\nstore_url = 'postgres://me:s3cret@x/y'", &[]).expect("valid");
+        let shown = format!("{config:?} {:?}", config.store_server());
+        assert!(!shown.contains("s3cret"), "{shown}");
+        let error =
+            load("store = 'mysql'\nstore_url = 'postgres://me:s3cret@x/y'", &[]).expect_err("wrong").to_string();
+        assert!(error.contains("`store_url`") && error.contains("mysql://") && !error.contains("s3cret"), "{error}");
         for toml in ["databases = 's3cret'", "[databases]\nledger = 's3cret'", "[databases.ledger]\nurl = ['s3cret']"] {
             let error = load(toml, &[]).expect_err("wrong").to_string();
             assert!(error.contains("`databases") && !error.contains("s3cret"), "{error}");
@@ -295,6 +369,7 @@ mod tests {
             ("xa_sweep_ms = 0", &[], &["`xa_sweep_ms`", "at least 1"]),
             ("[databases.ledger]\nurl = 'sqlite:x'\nport = 3", &[], &["`databases.ledger.port`"]),
             ("store = 'oracle'", &[], &["`store`", "oracle", "sqlite"]),
+            ("store = 'postgres'", &[], &["`store_url`", "postgres://"]),
             ("listen = ", &[], &[".toml", "line 1"]),
             ("", &["--set", "limits.nothing=1"], &["`limits.nothing`", "command line"]),
         ] {

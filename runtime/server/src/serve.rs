@@ -1,26 +1,27 @@
 //! `reprise serve`: puts the rooms together, says where it listens, stops when it is told to.
 
+mod lease;
 mod log;
 
 use std::future::Future;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::ListenerExt as _;
 use reprise_coordinator::Coordinator;
 use reprise_host::{Host, HostError};
 use reprise_outbound::{Outbound, OutboundError};
-use reprise_store::{MemoryStore, SqliteStore, Store, StoreError};
+use reprise_store::StoreError;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{Api, router};
-use crate::config::{Config, ServeArgs, StoreKind};
+use crate::config::{Config, ServeArgs};
+use lease::Lease;
 
 /// How long clients with a request under way keep their connection when the server stops.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -56,6 +57,12 @@ pub enum ServeError {
     /// Signals can't be received.
     #[error("signals can't be received")]
     Signals(#[source] std::io::Error),
+    /// Another process has taken over.
+    #[error(
+        "another node has taken over this one's executions; this process has stopped at once, and sends and writes \
+         nothing more: start it again, it takes its place when the other one ends"
+    )]
+    Fenced,
     /// Connections can't be accepted any more.
     #[error("the HTTP server ended")]
     Http(#[source] std::io::Error),
@@ -67,6 +74,7 @@ pub struct Server {
     address: SocketAddr,
     api: Api,
     coordinator: Coordinator,
+    lease: Option<Lease>,
     stop: CancellationToken,
 }
 
@@ -95,14 +103,14 @@ impl Server {
     pub async fn start(config: &Config) -> Result<Self, ServeError> {
         // Listening first: a second server on the same port must not touch the data.
         let (listener, address) = listen(&config.listen).await?;
-        let store = open_store(config).await?;
+        let (store, lease) = lease::open_store(config).await?;
         let host = Host::new(config.host())?;
         let outbound = Outbound::new(config.outbound())?;
         let coordinator = Coordinator::start(config.coordinator(), store, host, outbound).await?;
         let stop = CancellationToken::new();
         let api = Api::new(coordinator.clone(), config.api(), stop.clone());
         tracing::info!(%address, data_dir = %config.data_dir.display(), store = ?config.store, "ready");
-        Ok(Self { listener, address, api, coordinator, stop })
+        Ok(Self { listener, address, api, coordinator, lease, stop })
     }
 
     /// Where it listens.
@@ -116,22 +124,31 @@ impl Server {
     /// # Errors
     /// [`ServeError::Http`].
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
-        let Self { listener, address: _, api, coordinator, stop: token } = self;
+        let Self { listener, address: _, api, coordinator, lease, stop: token } = self;
         let listener = listener.tap_io(|connection| {
             if let Err(error) = connection.set_nodelay(true) {
                 tracing::debug!(%error, "TCP_NODELAY can't be set");
             }
         });
+        let fenced = lease.as_ref().map_or_else(|| Box::pin(std::future::pending()) as _, Lease::fenced);
         let stopping = token.clone();
         let http = axum::serve(listener, router(api)).with_graceful_shutdown(stopping.cancelled_owned());
         let mut http = tokio::spawn(http.into_future());
         let ended = tokio::select! {
             () = stop => None,
             ended = &mut http => Some(ended),
+            // No farewell: what is under way is the other node's now.
+            () = fenced => {
+                http.abort();
+                return Err(ServeError::Fenced);
+            }
         };
         tracing::info!("stopping: nothing more is admitted");
         token.cancel();
         coordinator.shutdown().await;
+        if let Some(lease) = lease {
+            lease.give_back().await;
+        }
         let ended = match ended {
             Some(ended) => Ok(ended),
             None => tokio::time::timeout(FAREWELL, &mut http).await,
@@ -153,17 +170,6 @@ async fn listen(address: &str) -> Result<(TcpListener, SocketAddr), ServeError> 
         Ok((listener, bound))
     };
     bound.await.map_err(|source| ServeError::Listen { address: address.to_owned(), source })
-}
-
-async fn open_store(config: &Config) -> Result<Arc<dyn Store>, ServeError> {
-    match config.store {
-        StoreKind::Memory => Ok(Arc::new(MemoryStore::new())),
-        StoreKind::Sqlite => {
-            let path = config.data_dir.clone();
-            make_private(&path).map_err(|source| ServeError::DataDir { path, source })?;
-            Ok(Arc::new(SqliteStore::open(config.sqlite()).await?))
-        }
-    }
 }
 
 /// Makes a folder for this user alone: it holds business data, and machine code that is run. One that exists stays as

@@ -1,9 +1,11 @@
-//! Where executions live: a few verbs over SQLite or memory.
+//! Where executions live: a few verbs over SQLite, a database server or memory.
 //!
 //! The trait speaks the domain. One verb is one transaction; a lost race is a value ([`Written::Exists`],
 //! [`Written::Conflict`]), not an error. No SQL is outside this crate.
 
+mod codes;
 mod memory;
+mod server;
 mod sqlite;
 
 use async_trait::async_trait;
@@ -11,6 +13,7 @@ use reprise_engine::{Digest, EntryRecord, Gid, Phase, Seq, Timestamp, WorkflowNa
 use thiserror::Error;
 
 pub use memory::MemoryStore;
+pub use server::{MySqlStore, PostgresStore, ServerOptions, ServerStore};
 pub use sqlite::{SqliteOptions, SqliteStore};
 
 /// Key of an execution in its store: integers in arrival order.
@@ -153,11 +156,29 @@ pub enum StoreError {
     /// The database belongs to another version or is none of ours.
     #[error("the store can't be opened: {0}")]
     Open(String),
+    /// Another node has taken over: this process writes nothing any more. Send nothing, end the process.
+    #[error("the store is fenced: {0}")]
+    Fenced(String),
+}
+
+/// A store that waits for a disk of this machine and for nothing else.
+pub trait BlockingStore: Send + Sync {
+    /// As [`Store::commit`], on the thread that calls it, which it blocks.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    fn commit_blocking(&self, writes: &[Write]) -> Result<Vec<Written>, StoreError>;
 }
 
 /// Where executions, components and deployments live.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
+    /// For those who commit all the time: a thread of their own saves each commit the way to another thread and back.
+    /// None if there is nothing to save, which is the rule: a database across the network is waited for.
+    fn blocking(&self) -> Option<&dyn BlockingStore> {
+        None
+    }
+
     /// Performs `writes` in order in one transaction and makes them durable; one answer each, in order.
     /// A write that answers `Exists` or `Conflict` changes nothing and does not disturb the others.
     /// A repeated append leaves the row alone, so that a late repetition can't move it back; an append without entries

@@ -2,17 +2,21 @@
 //!
 //! One connection writes, a few read; with a write-ahead log neither waits for the other. The rooms: `open` and `lock`
 //! decide whether the file is ours, `wal` keeps its log allocated, `writer` owns the writing connection and `batch` what
-//! becomes of the writes of one commit, `statements`, `read`, `deployments` and `participants` have the SQL, `rows` the values.
+//! becomes of the writes of one commit, `readers` owns the others; `statements`, `read`, `deployments` and `participants`
+//! have the SQL, `rows` the values.
+//!
+//! SQLite blocks its thread. A verb is one hop to a thread that may, and back; the journal writer has a thread of its
+//! own and commits without any ([`BlockingStore`]).
 
 mod batch;
 mod deployments;
 mod ends;
 mod error;
 mod lock;
-mod many;
 mod open;
 mod participants;
 mod read;
+mod readers;
 mod rows;
 mod statements;
 #[cfg(test)]
@@ -21,16 +25,17 @@ mod wal;
 mod writer;
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use reprise_engine::{Digest, EntryRecord, Gid, Seq, Timestamp, WorkflowName};
-use sqlx::SqlitePool;
-use tokio::sync::Mutex;
+use rusqlite::Connection;
 
-use self::error::store_error;
+use self::error::SqliteError;
 use self::lock::FileLock;
+use self::readers::Readers;
 use self::writer::Writer;
-use crate::{Deployment, ExecutionKey, ExecutionRow, ListFilter, Store, StoreError, Write, Written};
+use crate::{BlockingStore, Deployment, ExecutionKey, ExecutionRow, ListFilter, Store, StoreError, Write, Written};
 
 /// Where the file is and how it is used.
 #[derive(Debug, Clone)]
@@ -55,9 +60,15 @@ impl SqliteOptions {
 /// A store in a SQLite file.
 #[derive(Debug)]
 pub struct SqliteStore {
+    file: Arc<OpenFile>,
+}
+
+/// What a verb takes along to the thread that performs it, so that the lock outlives what it protects.
+#[derive(Debug)]
+struct OpenFile {
     // In this order they are dropped: the lock last.
     writer: Mutex<Writer>,
-    readers: SqlitePool,
+    readers: Readers,
     _lock: FileLock,
 }
 
@@ -68,10 +79,12 @@ impl SqliteStore {
     /// [`StoreError::Open`]: the file is in use, none of ours, of a newer version, or can't be written.
     pub async fn open(options: SqliteOptions) -> Result<Self, StoreError> {
         let lock = FileLock::take(&options.path)?;
-        let (settings, connection) = open::writer(&options).await?;
-        let mut writer = Writer::new(settings, connection);
-        writer.settle().await.map_err(store_error)?;
-        Ok(Self { writer: Mutex::new(writer), readers: open::readers(&options), _lock: lock })
+        let connection = open::writer(&options).await?;
+        let readers = Readers::new(&options);
+        let writer = Mutex::new(Writer::new(options, connection));
+        let store = Self { file: Arc::new(OpenFile { writer, readers, _lock: lock }) };
+        store.write(Writer::settle).await?;
+        Ok(store)
     }
 
     /// Closes every connection. Without it the next open does what is left to do; nothing is lost.
@@ -79,39 +92,84 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Unavailable`]: the log could not be brought into the file; it stays beside it.
     pub async fn close(self) -> Result<(), StoreError> {
-        self.readers.close().await;
-        self.writer.into_inner().close().await.map_err(store_error)
+        self.file.readers.close().await;
+        self.write(Writer::close).await
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Writer) -> Result<T, SqliteError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let file = Arc::clone(&self.file);
+        Ok(hop(move || change(&mut file.writer())).await?)
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Connection) -> Result<T, SqliteError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let _permit = self.file.readers.permit().await?;
+        let file = Arc::clone(&self.file);
+        Ok(hop(move || file.readers.ask(question)).await?)
+    }
+}
+
+impl OpenFile {
+    /// A writer whose verb panicked is not settled, and starts with a rollback.
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Performs `verb` where it may block. It goes on to its end when its caller has gone.
+async fn hop<T: Send + 'static>(
+    verb: impl FnOnce() -> Result<T, SqliteError> + Send + 'static,
+) -> Result<T, SqliteError> {
+    let done = tokio::task::spawn_blocking(verb).await;
+    done.unwrap_or_else(|error| Err(SqliteError::GivenUp(error.to_string())))
+}
+
+impl BlockingStore for SqliteStore {
+    fn commit_blocking(&self, writes: &[Write]) -> Result<Vec<Written>, StoreError> {
+        Ok(self.file.writer().commit(writes)?)
     }
 }
 
 #[async_trait]
 impl Store for SqliteStore {
+    fn blocking(&self) -> Option<&dyn BlockingStore> {
+        Some(self)
+    }
+
     async fn commit(&self, writes: &[Write]) -> Result<Vec<Written>, StoreError> {
-        self.writer.lock().await.commit(writes).await
+        let writes = writes.to_vec();
+        self.write(move |writer| writer.commit(&writes)).await
     }
 
     async fn journal(&self, key: ExecutionKey, from: Seq, limit: u32) -> Result<Vec<EntryRecord>, StoreError> {
-        read::journal(&self.readers, key, from, limit).await.map_err(store_error)
+        self.read(move |connection| read::journal(connection, key, from, limit)).await
     }
 
     async fn execution(&self, gid: &Gid) -> Result<Option<ExecutionRow>, StoreError> {
-        read::execution(&self.readers, gid).await.map_err(store_error)
+        let gid = gid.clone();
+        self.read(move |connection| read::execution(connection, &gid)).await
     }
 
     async fn list(&self, filter: &ListFilter) -> Result<Vec<ExecutionRow>, StoreError> {
-        read::list(&self.readers, filter).await.map_err(store_error)
+        let filter = filter.clone();
+        self.read(move |connection| read::list(connection, &filter)).await
     }
 
     async fn active(&self, after: Option<ExecutionKey>, limit: u32) -> Result<Vec<ExecutionRow>, StoreError> {
-        read::active(&self.readers, after, limit).await.map_err(store_error)
+        self.read(move |connection| read::active(connection, after, limit)).await
     }
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<ExecutionRow>, StoreError> {
-        read::due(&self.readers, now, limit).await.map_err(store_error)
+        self.read(move |connection| read::due(connection, now, limit)).await
     }
 
     async fn next_wake(&self) -> Result<Option<Timestamp>, StoreError> {
-        read::next_wake(&self.readers).await.map_err(store_error)
+        self.read(read::next_wake).await
     }
 
     async fn quarantined(
@@ -120,7 +178,8 @@ impl Store for SqliteStore {
         after: Option<ExecutionKey>,
         limit: u32,
     ) -> Result<Vec<ExecutionRow>, StoreError> {
-        read::quarantined(&self.readers, workflow, after, limit).await.map_err(store_error)
+        let workflow = workflow.clone();
+        self.read(move |connection| read::quarantined(connection, &workflow, after, limit)).await
     }
 
     async fn deploy(
@@ -130,30 +189,34 @@ impl Store for SqliteStore {
         component: &[u8],
         now: Timestamp,
     ) -> Result<Deployment, StoreError> {
-        self.writer.lock().await.deploy(workflow, digest, component, now).await
+        let (workflow, component) = (workflow.clone(), component.to_vec());
+        self.write(move |writer| writer.deploy(&workflow, digest, &component, now)).await
     }
 
     async fn deployments(&self, workflow: Option<&WorkflowName>) -> Result<Vec<Deployment>, StoreError> {
-        deployments::deployments(&self.readers, workflow).await.map_err(store_error)
+        let workflow = workflow.cloned();
+        self.read(move |connection| deployments::deployments(connection, workflow.as_ref())).await
     }
 
     async fn component(&self, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
-        deployments::component(&self.readers, digest).await.map_err(store_error)
+        self.read(move |connection| deployments::component(connection, digest)).await
     }
 
     async fn paused_participants(&self) -> Result<Vec<String>, StoreError> {
-        participants::paused(&self.readers).await.map_err(store_error)
+        self.read(participants::paused).await
     }
 
     async fn pause_participant(&self, name: &str, now: Timestamp) -> Result<(), StoreError> {
-        self.writer.lock().await.participant(name, Some(now)).await
+        let name = name.to_owned();
+        self.write(move |writer| writer.participant(&name, Some(now))).await
     }
 
     async fn resume_participant(&self, name: &str) -> Result<(), StoreError> {
-        self.writer.lock().await.participant(name, None).await
+        let name = name.to_owned();
+        self.write(move |writer| writer.participant(&name, None)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        read::ping(&self.readers).await.map_err(store_error)
+        self.read(read::ping).await
     }
 }

@@ -94,22 +94,23 @@ impl Execution {
             Entry::Submitted { .. } => self.note_submitted(at),
             Entry::Intended { scope, ticket, branch, operation, options, registered } => {
                 self.registrations.extend(registered);
-                self.branch_of.insert((scope, ticket), branch);
                 let pursuit = if scope.is_some() { Pursuit::UntilDone } else { Pursuit::Limited };
                 let mut intent = InFlight { branch, operation, options, pursuit, since: at, again: true };
                 if intent.is_pivot() && scope.is_none() {
                     intent.pursuit = Pursuit::UntilKnown;
                 }
                 self.in_flight.insert((scope, ticket), intent);
-                self.scopes.entry(scope).or_default().push_asked(record);
+                let log = self.scopes.entry(scope).or_default();
+                log.push_call(ticket);
+                log.push_asked(record);
             }
             Entry::Completed { scope, ticket, result, attempts } => {
-                if !self.branch_of.contains_key(&(scope, ticket)) {
-                    return Err(contradiction(format!("call {ticket} was never intended")));
-                }
                 self.note_result(scope, ticket, &result, attempts);
+                let Some(log) = self.scopes.get_mut(&scope).filter(|log| log.has_call(ticket)) else {
+                    return Err(contradiction(format!("call {ticket} was never intended")));
+                };
                 let recorded = Recorded { seq, at, result: Some(TicketResult::Call(result)) };
-                if !self.scopes.entry(scope).or_default().push_result(ticket, recorded) {
+                if !log.push_result(ticket, recorded) {
                     return Err(contradiction(format!("call {ticket} has a result already")));
                 }
             }

@@ -65,7 +65,6 @@ impl Execution {
                 unreachable!("made above");
             };
             self.registrations.extend(registered);
-            self.branch_of.insert((scope, ticket), branch);
             let since = self.clock;
             let intent = InFlight { branch, operation, options, pursuit, since, again: false };
             self.in_flight.insert((scope, ticket), intent);

@@ -310,7 +310,7 @@ impl From<ParticipantError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let kind = match error {
-            StoreError::Unavailable(_) => ProblemKind::StoreUnavailable,
+            StoreError::Unavailable(_) | StoreError::Fenced(_) => ProblemKind::StoreUnavailable,
             StoreError::Damaged(_) | StoreError::Open(_) => ProblemKind::StoreDamaged,
         };
         Self::new(kind, error.to_string())

@@ -49,7 +49,8 @@ fn describe(error: &figment::Error) -> String {
         }
         // Headers and URLs of databases carry credentials: what was found there is not shown.
         Kind::InvalidType(_, expected)
-            if path.iter().any(|key| key == "headers") || path.first().is_some_and(|key| key == "databases") =>
+            if path.iter().any(|key| key == "headers")
+                || path.first().is_some_and(|key| key == "databases" || key == "store_url") =>
         {
             format!("has another type; use {expected}")
         }

@@ -2,18 +2,19 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use reprise_engine::EntryRecord;
-use sqlx::sqlite::SqliteConnection;
+use reprise_engine::{EntryRecord, Seq};
+use rusqlite::Connection;
 
 use super::ends::Ends;
-use super::statements::{EntryRow, NewRow, ProgressRow, Statements};
+use super::error::SqliteError;
+use super::read;
+use super::statements::{self, EntryRow, NewRow};
 use crate::{ExecutionKey, Progress, Write, Written};
 
 /// A commit under way. What it has learned counts only once the transaction is durable.
 #[derive(Debug)]
 pub(super) struct Batch<'a> {
-    connection: &'a mut SqliteConnection,
-    statements: &'a Statements,
+    connection: &'a Connection,
     known: &'a Ends,
     /// Keys from here on belong to executions that this batch creates.
     first_new: i64,
@@ -34,15 +35,9 @@ pub(super) struct Done {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(
-        connection: &'a mut SqliteConnection,
-        statements: &'a Statements,
-        known: &'a Ends,
-        next_key: i64,
-    ) -> Self {
+    pub(super) fn new(connection: &'a Connection, known: &'a Ends, next_key: i64) -> Self {
         Self {
             connection,
-            statements,
             known,
             first_new: next_key,
             next_key,
@@ -53,24 +48,23 @@ impl<'a> Batch<'a> {
     }
 
     /// Performs `writes`; the caller commits.
-    pub(super) async fn perform(mut self, writes: &'a [Write]) -> Result<Done, sqlx::Error> {
-        let created = self.create_executions(writes).await?;
-        self.look_up_ends(writes).await?;
+    pub(super) fn perform(mut self, writes: &'a [Write]) -> Result<Done, SqliteError> {
+        let created = self.create_executions(writes)?;
+        self.look_up_ends(writes)?;
         let mut answers = Vec::with_capacity(writes.len());
         for (write, key) in writes.iter().zip(created) {
             answers.push(match write {
                 Write::Create { entries, .. } => self.start_journal(key, entries),
-                Write::Append { key, entries, progress } => self.append(key.0, entries, progress.as_ref()).await?,
+                Write::Append { key, entries, progress } => self.append(key.0, entries, progress.as_ref())?,
             });
         }
-        self.write_entries().await?;
-        let progress: Vec<ProgressRow<'_>> = self.progress.into_iter().collect();
-        self.statements.update_executions(self.connection, &progress).await?;
+        self.write_entries()?;
+        statements::update_executions(self.connection, self.progress)?;
         Ok(Done { answers, next_key: self.next_key, ends: self.ends })
     }
 
     /// The key of each write that creates an execution.
-    async fn create_executions(&mut self, writes: &'a [Write]) -> Result<Vec<Option<i64>>, sqlx::Error> {
+    fn create_executions(&mut self, writes: &'a [Write]) -> Result<Vec<Option<i64>>, SqliteError> {
         let mut rows: Vec<NewRow<'a>> = Vec::new();
         let mut keys = vec![None; writes.len()];
         let mut gids = HashSet::new();
@@ -82,12 +76,13 @@ impl<'a> Batch<'a> {
                 self.next_key += 1;
             }
         }
-        let inserted = self.statements.insert_executions(self.connection, &rows).await?;
-        Ok(keys.into_iter().map(|key| key.filter(|key| inserted.contains(key))).collect())
+        let mut inserted = statements::insert_executions(self.connection, &rows)?.into_iter();
+        // One answer for each key, in the same order.
+        Ok(keys.into_iter().map(|key| key.filter(|_| inserted.next() == Some(true))).collect())
     }
 
     /// Asks for the journal lengths that neither this batch nor the writer's memory knows.
-    async fn look_up_ends(&mut self, writes: &[Write]) -> Result<(), sqlx::Error> {
+    fn look_up_ends(&mut self, writes: &[Write]) -> Result<(), SqliteError> {
         let mut unknown = Vec::new();
         for write in writes {
             let Write::Append { key, .. } = write else { continue };
@@ -101,7 +96,7 @@ impl<'a> Batch<'a> {
         }
         unknown.sort_unstable();
         unknown.dedup();
-        let found = self.statements.journal_ends(self.connection, &unknown).await?;
+        let found = statements::journal_ends(self.connection, &unknown)?;
         self.ends.extend(found);
         Ok(())
     }
@@ -114,19 +109,19 @@ impl<'a> Batch<'a> {
         Written::Created(ExecutionKey(key))
     }
 
-    async fn append(
+    fn append(
         &mut self,
         key: i64,
         entries: &'a [EntryRecord],
         progress: Option<&'a Progress>,
-    ) -> Result<Written, sqlx::Error> {
+    ) -> Result<Written, SqliteError> {
         let Some(end) = self.ends.get(&key).copied() else { return Ok(Written::Conflict) };
         let first = entries.first().map_or(end, |entry| entry.seq.0);
         if !follow(entries, first) || first > end {
             return Ok(Written::Conflict);
         }
         if first < end {
-            return self.compare(key, first, entries).await;
+            return self.compare(key, first, entries);
         }
         self.push(key, end, entries);
         if let Some(progress) = progress {
@@ -136,9 +131,10 @@ impl<'a> Batch<'a> {
     }
 
     /// Whether `entries` stand there already. A repetition is rare, so it may cost a query of its own.
-    async fn compare(&mut self, key: i64, first: u32, entries: &[EntryRecord]) -> Result<Written, sqlx::Error> {
-        self.write_entries().await?;
-        let stored = self.statements.entries(self.connection, key, first, entries.len()).await?;
+    fn compare(&mut self, key: i64, first: u32, entries: &[EntryRecord]) -> Result<Written, SqliteError> {
+        self.write_entries()?;
+        let limit = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        let stored = read::journal(self.connection, ExecutionKey(key), Seq(first), limit)?;
         Ok(if stored == entries { Written::Appended } else { Written::Conflict })
     }
 
@@ -148,9 +144,9 @@ impl<'a> Batch<'a> {
         self.ends.insert(key, end);
     }
 
-    async fn write_entries(&mut self) -> Result<(), sqlx::Error> {
+    fn write_entries(&mut self) -> Result<(), SqliteError> {
         let entries = std::mem::take(&mut self.entries);
-        self.statements.insert_entries(self.connection, &entries).await
+        statements::insert_entries(self.connection, &entries)
     }
 }
 

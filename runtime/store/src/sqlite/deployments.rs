@@ -1,10 +1,10 @@
 //! Components and the versions of workflows.
 
 use reprise_engine::{Digest, Timestamp, WorkflowName};
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{SqlitePool, query, query_scalar};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::rows::{deployment, time_value};
+use super::error::SqliteError;
+use super::rows::{deployment, rows, time_value};
 use crate::Deployment;
 
 pub(super) const VERSIONS: &str =
@@ -21,43 +21,35 @@ const KEEP_COMPONENT: &str = "INSERT INTO components (digest, data) VALUES (?, ?
 const ADD_VERSION: &str = "INSERT INTO deployments (workflow, version, digest, deployed_at) VALUES (?, ?, ?, ?)";
 
 /// Within an open transaction.
-pub(super) async fn deploy(
-    connection: &mut SqliteConnection,
+pub(super) fn deploy(
+    connection: &Connection,
     workflow: &WorkflowName,
     digest: Digest,
     component: &[u8],
     now: Timestamp,
-) -> Result<Deployment, sqlx::Error> {
-    let newest = query(VERSIONS).bind(workflow.as_str()).bind(1).fetch_optional(&mut *connection).await?;
-    let newest = newest.map(|row| deployment(&row)).transpose()?;
+) -> Result<Deployment, SqliteError> {
+    let newest = rows(connection, VERSIONS, params![workflow.as_str(), 1], deployment)?.pop();
     let version = match newest {
         Some(newest) if newest.digest == digest => return Ok(newest),
         Some(newest) => newest.version + 1,
         None => 1,
     };
-    let digest_bytes = &digest.as_bytes()[..];
-    query(KEEP_COMPONENT).bind(digest_bytes).bind(component).execute(&mut *connection).await?;
-    query(ADD_VERSION)
-        .bind(workflow.as_str())
-        .bind(i64::from(version))
-        .bind(digest_bytes)
-        .bind(time_value(now))
-        .execute(connection)
-        .await?;
+    connection.execute(KEEP_COMPONENT, params![digest.as_bytes(), component])?;
+    connection.execute(ADD_VERSION, params![workflow.as_str(), version, digest.as_bytes(), time_value(now)])?;
     Ok(Deployment { workflow: workflow.clone(), version, digest, deployed_at: now })
 }
 
-pub(super) async fn deployments(
-    readers: &SqlitePool,
+pub(super) fn deployments(
+    connection: &Connection,
     workflow: Option<&WorkflowName>,
-) -> Result<Vec<Deployment>, sqlx::Error> {
-    let rows = match workflow {
-        Some(workflow) => query(VERSIONS).bind(workflow.as_str()).bind(i64::MAX).fetch_all(readers).await?,
-        None => query(NEWEST).fetch_all(readers).await?,
-    };
-    rows.iter().map(deployment).collect()
+) -> Result<Vec<Deployment>, SqliteError> {
+    match workflow {
+        Some(workflow) => rows(connection, VERSIONS, params![workflow.as_str(), i64::MAX], deployment),
+        None => rows(connection, NEWEST, [], deployment),
+    }
 }
 
-pub(super) async fn component(readers: &SqlitePool, digest: Digest) -> Result<Option<Vec<u8>>, sqlx::Error> {
-    query_scalar(COMPONENT).bind(&digest.as_bytes()[..]).fetch_optional(readers).await
+pub(super) fn component(connection: &Connection, digest: Digest) -> Result<Option<Vec<u8>>, SqliteError> {
+    let mut statement = connection.prepare_cached(COMPONENT)?;
+    Ok(statement.query_row(params![digest.as_bytes()], |row| row.get(0)).optional()?)
 }

@@ -1,12 +1,11 @@
 //! What SQLite's errors mean for the caller, and what to do about them.
 
-use sqlx::error::BoxDynError;
+use thiserror::Error;
 
 use crate::StoreError;
 
 /// SQLite's result codes that say something to a person. <https://www.sqlite.org/rescode.html>
 pub(super) mod code {
-    pub(crate) const ERROR: i32 = 1;
     pub(crate) const BUSY: i32 = 5;
     pub(crate) const LOCKED: i32 = 6;
     pub(crate) const NO_MEMORY: i32 = 7;
@@ -19,26 +18,62 @@ pub(super) mod code {
     pub(crate) const NOT_A_DATABASE: i32 = 26;
 }
 
-/// SQLite's primary result code, if the error is SQLite's.
-pub(super) fn primary_code(error: &sqlx::Error) -> Option<i32> {
-    let extended: i32 = error.as_database_error()?.code()?.parse().ok()?;
-    Some(extended & 0xff)
+/// Why a verb failed, before it is known what that means for the caller.
+#[derive(Debug, Error)]
+pub(super) enum SqliteError {
+    /// SQLite says no.
+    #[error(transparent)]
+    Database(#[from] rusqlite::Error),
+    /// A stored value that no version of this crate writes.
+    #[error("{0}")]
+    Damaged(String),
+    /// No reader came free in time.
+    #[error("every reader is busy")]
+    Readers,
+    /// The runtime ends, or the verb panicked.
+    #[error("the verb was given up: {0}")]
+    GivenUp(String),
+    /// The connection could not be opened again after an error.
+    #[error("the connection is closed")]
+    Closed,
 }
 
-/// The error of a verb.
-pub(super) fn store_error(error: sqlx::Error) -> StoreError {
-    match primary_code(&error) {
-        Some(code::CORRUPT | code::NOT_A_DATABASE | code::CONSTRAINT) => StoreError::Damaged(format!(
-            "{error}; stop the runtime, copy the file and run `PRAGMA integrity_check` on it, or restore a backup"
-        )),
-        Some(code) => StoreError::Unavailable(format!("{error}; {}", advice(code))),
-        None if matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => {
-            StoreError::Damaged(error.to_string())
+impl SqliteError {
+    /// SQLite's primary result code, if the error is SQLite's.
+    pub(super) fn primary_code(&self) -> Option<i32> {
+        match self {
+            Self::Database(error) => Some(error.sqlite_error()?.extended_code & 0xff),
+            Self::Damaged(_) | Self::Readers | Self::GivenUp(_) | Self::Closed => None,
         }
-        None if matches!(error, sqlx::Error::PoolTimedOut) => StoreError::Unavailable(
-            "every reader is busy; repeat the call, or configure more readers if this lasts".into(),
-        ),
-        None => StoreError::Unavailable(format!("{error}; repeat the call, restart the runtime if this lasts")),
+    }
+
+    /// Whether the connection that met it should not be used again: after an I/O error a file handle may have lost
+    /// pages that were to be synced.
+    pub(super) fn spoils_connection(&self) -> bool {
+        matches!(self.primary_code(), Some(code::IO | code::CANNOT_OPEN))
+    }
+}
+
+impl From<SqliteError> for StoreError {
+    fn from(error: SqliteError) -> Self {
+        match error.primary_code() {
+            Some(code @ (code::CORRUPT | code::NOT_A_DATABASE | code::CONSTRAINT)) => Self::Damaged(format!(
+                "{error} (code {code}); stop the runtime, copy the file and run `PRAGMA integrity_check` on it, or \
+                 restore a backup"
+            )),
+            Some(code) => Self::Unavailable(format!("{error} (code {code}); {}", advice(code))),
+            None => match error {
+                SqliteError::Damaged(text) => Self::Damaged(text),
+                // A value of another type than its column has.
+                SqliteError::Database(error) => Self::Damaged(error.to_string()),
+                SqliteError::Readers => Self::Unavailable(
+                    "every reader is busy; repeat the call, or configure more readers if this lasts".into(),
+                ),
+                SqliteError::GivenUp(_) | SqliteError::Closed => {
+                    Self::Unavailable(format!("{error}; repeat the call, restart the runtime if this lasts"))
+                }
+            },
+        }
     }
 }
 
@@ -56,6 +91,6 @@ pub(super) const fn advice(code: i32) -> &'static str {
 }
 
 /// A stored value that no version of this crate writes.
-pub(super) fn damaged(what: impl Into<BoxDynError>) -> sqlx::Error {
-    sqlx::Error::Decode(what.into())
+pub(super) fn damaged(what: impl std::fmt::Display) -> SqliteError {
+    SqliteError::Damaged(what.to_string())
 }

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::{Connection, OpenFlags};
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqlitePool, query, query_scalar};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection as _};
 
-use super::error::{advice, code, primary_code};
+use super::error::{SqliteError, advice, code};
 use super::{SqliteOptions, wal};
 use crate::StoreError;
 
@@ -20,100 +21,103 @@ const PAGE_BYTES: u32 = 4096;
 /// How long a statement waits for a lock. Only another program can hold one.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a call waits for a reader.
-const READER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Statements that stay prepared for each connection: all there are, and the lists people ask for lately.
+const STATEMENTS: usize = 64;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// Opens the writing connection; the caller holds the lock. Creates and migrates what is missing.
-pub(super) async fn writer(options: &SqliteOptions) -> Result<(SqliteConnectOptions, SqliteConnection), StoreError> {
-    check_owner(&options.path).await?;
-    let settings = writer_settings(options);
-    let mut connection = settings.connect().await.map_err(|error| open_error(&options.path, error))?;
-    set_up(&mut connection, options).await?;
-    Ok((settings, connection))
+pub(super) async fn writer(options: &SqliteOptions) -> Result<Connection, StoreError> {
+    let claimed = options.clone();
+    let connection = blocking(&options.path, move || claim(&claimed)).await?;
+    migrate(&options.path).await?;
+    let (log, log_bytes) = (wal::path(&options.path), wal::bytes(options.wal_pages, PAGE_BYTES));
+    blocking(&options.path, move || {
+        if let Err(error) = wal::allocate(&log, log_bytes) {
+            tracing::warn!(%error, "the write-ahead log is not allocated; early commits are slower");
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(connection)
 }
 
-/// Connections that only read. They are opened when needed and then kept.
-pub(super) fn readers(options: &SqliteOptions) -> SqlitePool {
-    let settings = settings(&options.path).read_only(true).pragma("cache_size", "-8192");
-    SqlitePoolOptions::new()
-        .max_connections(options.readers.max(1))
-        .acquire_timeout(READER_TIMEOUT)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .connect_lazy_with(settings)
+/// A connection as writer and readers have it. It belongs to one thread at a time, so SQLite need not lock it.
+pub(super) fn connect(path: &Path, access: OpenFlags) -> Result<Connection, SqliteError> {
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
 }
 
-fn settings(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .busy_timeout(BUSY_TIMEOUT)
-        .disable_statement_logging()
-        // Rows cross between threads one by one; a page of a journal should not wait for its reader at each.
-        .row_buffer_size(1_000)
+/// A connection that writes, to a file that is ours.
+pub(super) fn writing(options: &SqliteOptions) -> Result<Connection, SqliteError> {
+    let connection = connect(&options.path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+    connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+    // The write-ahead log is synced at every commit: what is acknowledged survives a power failure.
+    connection.pragma_update(None, "synchronous", "full")?;
+    // A checkpoint syncs the log, writes the pages to their places and syncs the file, which may grow: tens of
+    // milliseconds. Every `wal_pages` pages, hundreds of commits share one. The log is then written again from its
+    // start, never truncated (journal_size_limit stays -1), so that a commit's sync finds a file that does not
+    // grow: 0.4 ms instead of 4 ms.
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", options.wal_pages, |_| Ok(()))?;
+    connection.pragma_update(None, "cache_size", -32768)?;
+    Ok(connection)
 }
 
-fn writer_settings(options: &SqliteOptions) -> SqliteConnectOptions {
-    settings(&options.path)
-        .create_if_missing(true)
-        .page_size(PAGE_BYTES)
-        .journal_mode(SqliteJournalMode::Wal)
-        // The write-ahead log is synced at every commit: what is acknowledged survives a power failure.
-        .synchronous(SqliteSynchronous::Full)
-        // A checkpoint syncs the log, writes the pages to their places and syncs the file, which may grow: tens of
-        // milliseconds. Every `wal_pages` pages, hundreds of commits share one. The log is then written again from its
-        // start, never truncated (journal_size_limit stays -1), so that a commit's sync finds a file that does not
-        // grow: 0.4 ms instead of 4 ms.
-        .pragma("wal_autocheckpoint", options.wal_pages.to_string())
-        .pragma("cache_size", "-32768")
-        .statement_cache_capacity(128)
-}
-
-/// Looks before anything is changed: another program's file stays as it is.
-async fn check_owner(path: &Path) -> Result<(), StoreError> {
-    let mut connection =
-        settings(path).create_if_missing(true).connect().await.map_err(|error| open_error(path, error))?;
-    let found = async {
-        let application: i32 = query_scalar("PRAGMA application_id").fetch_one(&mut connection).await?;
-        let tables: i64 = query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut connection).await?;
-        Ok::<_, sqlx::Error>((application, tables))
-    };
-    let (application, tables) = found.await.map_err(|error| open_error(path, error))?;
-    connection.close().await.map_err(|error| open_error(path, error))?;
-    if application == APPLICATION_ID || (application == 0 && tables == 0) {
-        return Ok(());
-    }
-    Err(refused(path, "is a database of another application; choose another file, this one is left as it is"))
-}
-
-async fn set_up(connection: &mut SqliteConnection, options: &SqliteOptions) -> Result<(), StoreError> {
+/// Looks whose file it is before anything is changed: another program's stays as it is. Then makes it ours.
+fn claim(options: &SqliteOptions) -> Result<Connection, StoreError> {
     let path = &options.path;
-    let sql = |error| open_error(path, error);
-    let mode: String = query_scalar("PRAGMA journal_mode").fetch_one(&mut *connection).await.map_err(sql)?;
+    let failed = |error: SqliteError| open_error(path, &error);
+    if !is_ours(path).map_err(failed)? {
+        return Err(refused(
+            path,
+            "is a database of another application; choose another file, this one is left as it is",
+        ));
+    }
+    let connection = writing(options).map_err(failed)?;
+    let mode: String =
+        connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).map_err(|error| failed(error.into()))?;
     if mode != "wal" {
         return Err(refused(path, "can't have a write-ahead log here; choose a directory on a local disk"));
     }
     // Written at every open: a file that can only be read says so here, not with the first execution.
-    let claim = AssertSqlSafe(format!("PRAGMA application_id = {APPLICATION_ID}"));
-    query(claim).execute(&mut *connection).await.map_err(sql)?;
-    MIGRATIONS.run_direct(None, connection, false).await.map_err(|error| migrate_error(path, error))?;
-    let log_bytes = wal::bytes(options.wal_pages, PAGE_BYTES);
-    let log = wal::path(path);
-    match tokio::task::spawn_blocking(move || wal::allocate(&log, log_bytes)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "the write-ahead log is not allocated; early commits are slower"),
-        Err(error) => tracing::warn!(%error, "the write-ahead log is not allocated; early commits are slower"),
+    connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(|error| failed(error.into()))?;
+    Ok(connection)
+}
+
+fn is_ours(path: &Path) -> Result<bool, SqliteError> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    connection.close().map_err(|(_, error)| error)?;
+    Ok(application == APPLICATION_ID || (application == 0 && tables == 0))
+}
+
+/// Brings the schema up to date, on a connection of its own: sqlx keeps the same table of migrations in every database.
+async fn migrate(path: &Path) -> Result<(), StoreError> {
+    let settings = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT).disable_statement_logging();
+    let failed = |error: sqlx::Error| refused(path, &format!("fails: {error}"));
+    let mut connection = settings.connect().await.map_err(failed)?;
+    let done = MIGRATIONS.run_direct(None, &mut connection, false).await;
+    done.map_err(|error| migrate_error(path, error))?;
+    connection.close().await.map_err(failed)
+}
+
+async fn blocking<T: Send + 'static>(
+    path: &Path,
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(refused(path, &format!("was not opened: {error}"))),
     }
-    Ok(())
 }
 
 fn migrate_error(path: &Path, error: MigrateError) -> StoreError {
     let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-    if let MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) = error {
-        open_error(path, error)
-    } else if let MigrateError::VersionMissing(found) = error {
+    if let MigrateError::VersionMissing(found) = error {
         refused(path, &format!("has schema {found}, this runtime knows up to {known}; start a newer runtime"))
     } else if let MigrateError::VersionMismatch(found) = error {
         refused(path, &format!("has another schema {found} than this runtime; start the one that made it"))
@@ -122,8 +126,8 @@ fn migrate_error(path: &Path, error: MigrateError) -> StoreError {
     }
 }
 
-fn open_error(path: &Path, error: sqlx::Error) -> StoreError {
-    match primary_code(&error) {
+fn open_error(path: &Path, error: &SqliteError) -> StoreError {
+    match error.primary_code() {
         Some(code::NOT_A_DATABASE) => refused(path, "is not a SQLite database; choose another file"),
         Some(code::CORRUPT) => refused(path, &format!("is damaged ({error}); restore a backup")),
         Some(code) => refused(path, &format!("fails: {error}; {}", advice(code))),

@@ -1,9 +1,9 @@
 //! Participants that are paused.
 
 use reprise_engine::Timestamp;
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{SqlitePool, query, query_scalar};
+use rusqlite::{Connection, params};
 
+use super::error::SqliteError;
 use super::rows::time_value;
 
 /// All of them: operators pause few.
@@ -13,19 +13,17 @@ const PAUSE: &str = "INSERT INTO paused_participants (name, paused_at) VALUES (?
 
 const RESUME: &str = "DELETE FROM paused_participants WHERE name = ?";
 
-pub(super) async fn paused(readers: &SqlitePool) -> Result<Vec<String>, sqlx::Error> {
-    query_scalar(PAUSED).fetch_all(readers).await
+pub(super) fn paused(connection: &Connection) -> Result<Vec<String>, SqliteError> {
+    let mut statement = connection.prepare_cached(PAUSED)?;
+    let names = statement.query_map([], |row| row.get(0))?;
+    Ok(names.collect::<Result<_, _>>()?)
 }
 
 /// Within an open transaction: pauses it since a time, or resumes it.
-pub(super) async fn set(
-    connection: &mut SqliteConnection,
-    name: &str,
-    paused_at: Option<Timestamp>,
-) -> Result<(), sqlx::Error> {
-    let statement = match paused_at {
-        Some(at) => query(PAUSE).bind(name).bind(time_value(at)),
-        None => query(RESUME).bind(name),
+pub(super) fn set(connection: &Connection, name: &str, paused_at: Option<Timestamp>) -> Result<(), SqliteError> {
+    match paused_at {
+        Some(at) => connection.execute(PAUSE, params![name, time_value(at)])?,
+        None => connection.execute(RESUME, params![name])?,
     };
-    statement.execute(connection).await.map(drop)
+    Ok(())
 }

@@ -2,10 +2,12 @@
 //! scan that is slow only once the store is large.
 
 use reprise_engine::{EntryRecord, Gid, Phase, Seq, Timestamp, WorkflowName};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row as _, SqlitePool, query, query_scalar};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
-use super::rows::{activity_value, entry_record, execution_columns, execution_row, phase_value, time, time_value};
+use super::error::SqliteError;
+use super::rows::{
+    activity_value, entry_record, execution_columns, execution_row, phase_value, rows, time, time_value,
+};
 use crate::{Activity, ExecutionKey, ExecutionRow, ListFilter};
 
 pub(super) const JOURNAL: &str = "SELECT seq, at, kind, fingerprint, data FROM journal INDEXED BY journal_position \
@@ -41,60 +43,56 @@ pub(super) const QUARANTINED: &str = concat!(
 /// The shortest question that touches the file.
 pub(super) const PING: &str = "SELECT count(*) FROM (SELECT 1 FROM executions LIMIT 1)";
 
-pub(super) async fn journal(
-    readers: &SqlitePool,
+pub(super) fn journal(
+    connection: &Connection,
     key: ExecutionKey,
     from: Seq,
     limit: u32,
-) -> Result<Vec<EntryRecord>, sqlx::Error> {
-    let rows = query(JOURNAL).bind(key.0).bind(i64::from(from.0)).bind(i64::from(limit)).fetch_all(readers).await?;
-    rows.iter().map(entry_record).collect()
+) -> Result<Vec<EntryRecord>, SqliteError> {
+    rows(connection, JOURNAL, params![key.0, from.0, limit], entry_record)
 }
 
-pub(super) async fn execution(readers: &SqlitePool, gid: &Gid) -> Result<Option<ExecutionRow>, sqlx::Error> {
-    let row = query(EXECUTION).bind(gid.as_str()).fetch_optional(readers).await?;
-    row.map(|row| execution_row(&row)).transpose()
+pub(super) fn execution(connection: &Connection, gid: &Gid) -> Result<Option<ExecutionRow>, SqliteError> {
+    Ok(rows(connection, EXECUTION, params![gid.as_str()], execution_row)?.pop())
 }
 
-pub(super) async fn list(readers: &SqlitePool, filter: &ListFilter) -> Result<Vec<ExecutionRow>, sqlx::Error> {
+pub(super) fn list(connection: &Connection, filter: &ListFilter) -> Result<Vec<ExecutionRow>, SqliteError> {
     let before = filter.before.map_or(i64::MAX, |before| before.0);
-    let listing = query(AssertSqlSafe(list_text(filter))).bind(before).bind(i64::from(filter.limit));
-    let listing = match &filter.workflow {
-        Some(workflow) => listing.bind(workflow.as_str()),
-        None => listing,
-    };
-    executions(&listing.fetch_all(readers).await?)
+    let text = list_text(filter);
+    match &filter.workflow {
+        Some(workflow) => rows(connection, &text, params![before, filter.limit, workflow.as_str()], execution_row),
+        None => rows(connection, &text, params![before, filter.limit], execution_row),
+    }
 }
 
-pub(super) async fn active(
-    readers: &SqlitePool,
+pub(super) fn active(
+    connection: &Connection,
     after: Option<ExecutionKey>,
     limit: u32,
-) -> Result<Vec<ExecutionRow>, sqlx::Error> {
-    Ok(readable(&query(ACTIVE).bind(after_value(after)).bind(i64::from(limit)).fetch_all(readers).await?))
+) -> Result<Vec<ExecutionRow>, SqliteError> {
+    readable(connection, ACTIVE, params![after_value(after), limit])
 }
 
-pub(super) async fn due(readers: &SqlitePool, now: Timestamp, limit: u32) -> Result<Vec<ExecutionRow>, sqlx::Error> {
-    Ok(readable(&query(DUE).bind(time_value(now)).bind(i64::from(limit)).fetch_all(readers).await?))
+pub(super) fn due(connection: &Connection, now: Timestamp, limit: u32) -> Result<Vec<ExecutionRow>, SqliteError> {
+    readable(connection, DUE, params![time_value(now), limit])
 }
 
-pub(super) async fn next_wake(readers: &SqlitePool) -> Result<Option<Timestamp>, sqlx::Error> {
-    let wake_at: Option<i64> = query_scalar(NEXT_WAKE).fetch_optional(readers).await?;
+pub(super) fn next_wake(connection: &Connection) -> Result<Option<Timestamp>, SqliteError> {
+    let wake_at: Option<i64> = connection.prepare_cached(NEXT_WAKE)?.query_row([], |row| row.get(0)).optional()?;
     wake_at.map(time).transpose()
 }
 
-pub(super) async fn quarantined(
-    readers: &SqlitePool,
+pub(super) fn quarantined(
+    connection: &Connection,
     workflow: &WorkflowName,
     after: Option<ExecutionKey>,
     limit: u32,
-) -> Result<Vec<ExecutionRow>, sqlx::Error> {
-    let waiting = query(QUARANTINED).bind(workflow.as_str()).bind(after_value(after)).bind(i64::from(limit));
-    Ok(readable(&waiting.fetch_all(readers).await?))
+) -> Result<Vec<ExecutionRow>, SqliteError> {
+    readable(connection, QUARANTINED, params![workflow.as_str(), after_value(after), limit])
 }
 
-pub(super) async fn ping(readers: &SqlitePool) -> Result<(), sqlx::Error> {
-    query_scalar::<_, i64>(PING).fetch_one(readers).await.map(|_| ())
+pub(super) fn ping(connection: &Connection) -> Result<(), SqliteError> {
+    Ok(connection.prepare_cached(PING)?.query_row([], |_| Ok(()))?)
 }
 
 /// The text for a filter: `?1` is `before`, `?2` the limit, `?3` the workflow. It walks back through the index that
@@ -126,17 +124,14 @@ pub(super) fn list_text(filter: &ListFilter) -> String {
     format!("SELECT {columns} FROM executions {path} WHERE {conditions} ORDER BY id DESC LIMIT ?2")
 }
 
-fn executions(rows: &[SqliteRow]) -> Result<Vec<ExecutionRow>, sqlx::Error> {
-    rows.iter().map(execution_row).collect()
-}
-
 /// Those rows that can be read: a damaged one is reported and must not keep the others from being worked on.
-fn readable(rows: &[SqliteRow]) -> Vec<ExecutionRow> {
-    let report = |row: &SqliteRow, error: &sqlx::Error| {
-        let key: Option<i64> = row.try_get("id").ok();
+fn readable(connection: &Connection, text: &str, parameters: impl Params) -> Result<Vec<ExecutionRow>, SqliteError> {
+    let report = |row: &Row<'_>, error: &SqliteError| {
+        let key: Option<i64> = row.get(0).ok();
         tracing::error!(?key, %error, "an execution's row is damaged; it is left alone");
     };
-    rows.iter().filter_map(|row| execution_row(row).inspect_err(|error| report(row, error)).ok()).collect()
+    let read = |row: &Row<'_>| Ok(execution_row(row).inspect_err(|error| report(row, error)).ok());
+    Ok(rows(connection, text, parameters, read)?.into_iter().flatten().collect())
 }
 
 /// Keys start at 1.

@@ -1,11 +1,12 @@
 //! Rows as SQLite keeps them, and back.
 
-use reprise_engine::{Digest, EntryRecord, Phase, Seq, Timestamp};
-use sqlx::error::BoxDynError;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments, Encode, Row, Sqlite, Type};
+use std::fmt::Display;
 
-use super::error::damaged;
+use reprise_engine::{Digest, EntryRecord, Phase, Seq, Timestamp};
+use rusqlite::types::FromSqlError;
+use rusqlite::{Connection, Params, Row};
+
+use super::error::{SqliteError, damaged};
 use crate::{Activity, Deployment, ExecutionKey, ExecutionRow, NewExecution, Progress};
 
 /// The columns that [`execution_row`] reads.
@@ -16,24 +17,20 @@ macro_rules! execution_columns {
 }
 pub(super) use execution_columns;
 
-/// Values for the parameters of a statement, in order.
-#[derive(Debug, Default)]
-pub(super) struct Parameters(SqliteArguments);
-
-impl Parameters {
-    pub(super) fn with_capacity(values: usize) -> Self {
-        let mut arguments = SqliteArguments::default();
-        arguments.reserve(values, 0);
-        Self(arguments)
+/// All rows of a query, each made by `make`.
+pub(super) fn rows<T>(
+    connection: &Connection,
+    text: &str,
+    parameters: impl Params,
+    mut make: impl FnMut(&Row<'_>) -> Result<T, SqliteError>,
+) -> Result<Vec<T>, SqliteError> {
+    let mut statement = connection.prepare_cached(text)?;
+    let mut found = statement.query(parameters)?;
+    let mut made = Vec::new();
+    while let Some(row) = found.next()? {
+        made.push(make(row)?);
     }
-
-    pub(super) fn push<'v, T: Encode<'v, Sqlite> + Type<Sqlite>>(&mut self, value: T) -> Result<(), sqlx::Error> {
-        self.0.add(value).map_err(sqlx::Error::Encode)
-    }
-
-    pub(super) fn finish(self) -> SqliteArguments {
-        self.0
-    }
+    Ok(made)
 }
 
 /// SQLite's integers have a sign: a time after the year 292,278,994 becomes that.
@@ -60,70 +57,82 @@ pub(super) const fn activity_value(activity: Activity) -> i64 {
     }
 }
 
-pub(super) fn execution_row(row: &SqliteRow) -> Result<ExecutionRow, sqlx::Error> {
+pub(super) fn execution_row(row: &Row<'_>) -> Result<ExecutionRow, SqliteError> {
     Ok(ExecutionRow {
-        key: ExecutionKey(row.try_get(0)?),
+        key: ExecutionKey(row.get(0)?),
         execution: NewExecution {
-            gid: row.try_get::<&str, _>(1)?.parse().map_err(damaged)?,
-            workflow: row.try_get::<&str, _>(2)?.parse().map_err(damaged)?,
+            gid: text(row, 1)?.parse().map_err(damaged)?,
+            workflow: text(row, 2)?.parse().map_err(damaged)?,
             input_hash: hash(row, 4)?,
-            created_at: time(row.try_get(10)?)?,
+            created_at: time(row.get(10)?)?,
         },
         progress: Progress {
-            phase: phase(row.try_get(5)?)?,
+            phase: phase(row.get(5)?)?,
             digest: Digest::new(hash(row, 3)?),
-            activity: activity(row.try_get(6)?)?,
-            wake_at: row.try_get::<Option<i64>, _>(7)?.map(time).transpose()?,
-            note: row.try_get(8)?,
-            result: row.try_get(9)?,
-            updated_at: time(row.try_get(11)?)?,
+            activity: activity(row.get(6)?)?,
+            wake_at: row.get::<_, Option<i64>>(7)?.map(time).transpose()?,
+            note: row.get(8)?,
+            result: row.get(9)?,
+            updated_at: time(row.get(11)?)?,
         },
     })
 }
 
 /// From `seq, at, kind, fingerprint, data`.
-pub(super) fn entry_record(row: &SqliteRow) -> Result<EntryRecord, sqlx::Error> {
+pub(super) fn entry_record(row: &Row<'_>) -> Result<EntryRecord, SqliteError> {
     Ok(EntryRecord {
-        seq: Seq(number(row.try_get(0)?)?),
-        at: time(row.try_get(1)?)?,
-        kind: number(row.try_get(2)?)?,
-        fingerprint: row.try_get::<i64, _>(3)?.cast_unsigned(),
-        data: row.try_get(4)?,
+        seq: Seq(number(row.get(0)?)?),
+        at: time(row.get(1)?)?,
+        kind: number(row.get(2)?)?,
+        fingerprint: row.get::<_, i64>(3)?.cast_unsigned(),
+        data: bytes(row, 4)?.to_vec(),
     })
 }
 
 /// From `workflow, version, digest, deployed_at`.
-pub(super) fn deployment(row: &SqliteRow) -> Result<Deployment, sqlx::Error> {
+pub(super) fn deployment(row: &Row<'_>) -> Result<Deployment, SqliteError> {
     Ok(Deployment {
-        workflow: row.try_get::<&str, _>(0)?.parse().map_err(damaged)?,
-        version: number(row.try_get(1)?)?,
+        workflow: text(row, 0)?.parse().map_err(damaged)?,
+        version: number(row.get(1)?)?,
         digest: Digest::new(hash(row, 2)?),
-        deployed_at: time(row.try_get(3)?)?,
+        deployed_at: time(row.get(3)?)?,
     })
 }
 
 /// A stored number that fits its type.
-pub(super) fn number<T: TryFrom<i64, Error: Into<BoxDynError>>>(value: i64) -> Result<T, sqlx::Error> {
+pub(super) fn number<T: TryFrom<i64, Error: Display>>(value: i64) -> Result<T, SqliteError> {
     T::try_from(value).map_err(damaged)
 }
 
 /// A stored time.
-pub(super) fn time(value: i64) -> Result<Timestamp, sqlx::Error> {
+pub(super) fn time(value: i64) -> Result<Timestamp, SqliteError> {
     number(value).map(Timestamp)
 }
 
-fn hash(row: &SqliteRow, column: usize) -> Result<[u8; 32], sqlx::Error> {
-    row.try_get::<&[u8], _>(column)?.try_into().map_err(damaged)
+fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, SqliteError> {
+    row.get_ref(column)?.as_str().map_err(|error| of_column(column, &error))
 }
 
-fn phase(value: i64) -> Result<Phase, sqlx::Error> {
+fn bytes<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a [u8], SqliteError> {
+    row.get_ref(column)?.as_blob().map_err(|error| of_column(column, &error))
+}
+
+fn hash(row: &Row<'_>, column: usize) -> Result<[u8; 32], SqliteError> {
+    bytes(row, column)?.try_into().map_err(damaged)
+}
+
+fn of_column(column: usize, error: &FromSqlError) -> SqliteError {
+    damaged(format!("column {column}: {error}"))
+}
+
+fn phase(value: i64) -> Result<Phase, SqliteError> {
     [Phase::Running, Phase::Committing, Phase::RollingBack, Phase::Succeeded, Phase::Failed]
         .into_iter()
         .find(|phase| phase_value(*phase) == value)
         .ok_or_else(|| damaged(format!("no phase has number {value}")))
 }
 
-fn activity(value: i64) -> Result<Activity, sqlx::Error> {
+fn activity(value: i64) -> Result<Activity, SqliteError> {
     [Activity::Active, Activity::Parked, Activity::Quarantined, Activity::Finished]
         .into_iter()
         .find(|activity| activity_value(*activity) == value)

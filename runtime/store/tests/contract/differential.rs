@@ -1,15 +1,15 @@
-//! Random verbs on memory and SQLite: equal answers after every step. A failure prints its seed.
+//! Random verbs on all stores: equal answers after every step. A failure prints its seed.
 
 use std::collections::HashMap;
 
 use reprise_engine::{Digest, Phase, Seq, Timestamp};
 use reprise_store::{
-    Activity, ExecutionKey, ExecutionRow, ListFilter, MemoryStore, NewExecution, Progress, SqliteStore, Store, Write,
-    Written,
+    Activity, ExecutionKey, ExecutionRow, ListFilter, MemoryStore, NewExecution, Progress, Store, Write, Written,
 };
 use rstest::rstest;
 
-use crate::support::{entries, gid, options, workflow};
+use crate::support::Kind::{MariaDb, Postgres, Sqlite};
+use crate::support::{Bed, entries, gid, workflow};
 
 const STEPS: usize = 300;
 const WORKFLOWS: [&str; 3] = ["transfer", "refund", "x"];
@@ -48,7 +48,7 @@ impl Dice {
         }
     }
 
-    /// Executions by their number in order of creation, which both stores share; keys they need not.
+    /// Executions by their number in order of creation, which all stores share; keys they need not.
     fn write(&mut self, executions: &[u32]) -> (Option<usize>, Write) {
         if executions.is_empty() || self.roll(3) == 0 {
             let execution = NewExecution {
@@ -135,27 +135,20 @@ impl<'a> Side<'a> {
 
 #[rstest]
 #[tokio::test]
-async fn memory_and_sqlite_answer_alike(#[values(1, 2, 3, 4)] seed: u64) {
-    let directory = tempfile::tempdir().expect("a directory");
-    let sqlite = SqliteStore::open(options(&directory)).await.expect("opens");
+async fn all_stores_answer_alike(#[values(1, 2, 3, 4)] seed: u64) {
     let memory = MemoryStore::new();
-    let (mut left, mut right) = (Side::new(&memory), Side::new(&sqlite));
+    let beds = [Bed::new(Sqlite).await, Bed::new(Postgres).await, Bed::new(MariaDb).await];
+    let mut model = Side::new(&memory);
+    let mut others: Vec<Side<'_>> = beds.iter().map(|bed| Side::new(&*bed.store)).collect();
     let mut dice = Dice(seed);
     for step in 0..STEPS {
         let mut ends = Vec::new();
-        for key in &left.keys {
+        for key in &model.keys {
             ends.push(memory.journal(*key, Seq(0), u32::MAX).await.expect("reads").len() as u32);
         }
         let size = dice.pick(&[1, 2, 5, 20]);
         let writes: Vec<_> = (0..size).map(|_| dice.write(&ends)).collect();
-        assert_eq!(left.commit(&writes).await, right.commit(&writes).await, "seed {seed}, step {step}: {writes:?}");
-        if dice.roll(10) == 0 {
-            let name = workflow(dice.pick(&WORKFLOWS));
-            let digest = Digest::new([dice.roll(3) as u8; 32]);
-            for side in [&left, &right] {
-                side.store.deploy(&name, digest, b"component", Timestamp(step as u64)).await.expect("deploys");
-            }
-        }
+        let deployment = (dice.roll(10) == 0).then(|| (dice.pick(&WORKFLOWS), Digest::new([dice.roll(3) as u8; 32])));
         let filter = ListFilter {
             workflow: dice.maybe(|dice| workflow(dice.pick(&WORKFLOWS))),
             phase: dice.maybe(|dice| dice.pick(&PHASES)),
@@ -163,10 +156,19 @@ async fn memory_and_sqlite_answer_alike(#[values(1, 2, 3, 4)] seed: u64) {
             before: dice.maybe(|_| ExecutionKey(0)),
             limit: 1 + dice.roll(10) as u32,
         };
-        let number = dice.roll(left.keys.len() as u64 + 1) as usize;
-        let (now, limit) = (Timestamp(dice.roll(25)), dice.roll(12) as u32);
-        let memory = left.observe(number, &filter, now, limit).await;
-        let sqlite = right.observe(number, &filter, now, limit).await;
-        assert_eq!(memory, sqlite, "seed {seed}, step {step}: {number} {filter:?} {now:?} {limit}");
+        let (number, now, limit) = (dice.roll(1 << 16), Timestamp(dice.roll(25)), dice.roll(12) as u32);
+        let mut answers = Vec::new();
+        for side in std::iter::once(&mut model).chain(&mut others) {
+            let written = side.commit(&writes).await;
+            if let Some((name, digest)) = deployment {
+                let name = workflow(name);
+                side.store.deploy(&name, digest, b"component", Timestamp(step as u64)).await.expect("deploys");
+            }
+            let number = number as usize % (side.keys.len() + 1);
+            answers.push((written, side.observe(number, &filter, now, limit).await));
+        }
+        for (other, kind) in answers[1..].iter().zip([Sqlite, Postgres, MariaDb]) {
+            assert_eq!(*other, answers[0], "{kind:?}, seed {seed}, step {step}: {writes:?} {filter:?} {now:?} {limit}");
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use reprise_engine::{Digest, EntryRecord, Gid, Phase, Seq, Timestamp, WorkflowName};
 use reprise_store::{
-    Activity, ExecutionKey, MemoryStore, NewExecution, Progress, SqliteOptions, SqliteStore, Store, Write, Written,
+    Activity, ExecutionKey, MemoryStore, MySqlStore, NewExecution, PostgresStore, Progress, ServerOptions,
+    SqliteOptions, SqliteStore, Store, Write, Written,
 };
 use tempfile::TempDir;
 
@@ -13,6 +14,10 @@ pub(crate) enum Kind {
     Memory,
     /// [`SqliteStore`].
     Sqlite,
+    /// [`PostgresStore`].
+    Postgres,
+    /// [`MySqlStore`], on MariaDB.
+    MariaDb,
 }
 
 /// An empty store, and the directory it lives in.
@@ -29,6 +34,14 @@ impl Bed {
         let store: Box<dyn Store> = match kind {
             Kind::Memory => Box::new(MemoryStore::new()),
             Kind::Sqlite => Box::new(SqliteStore::open(options(&directory)).await.expect("opens")),
+            Kind::Postgres => {
+                let options = ServerOptions::new(reprise_test_services::postgres().await);
+                Box::new(PostgresStore::open(options).await.expect("opens"))
+            }
+            Kind::MariaDb => {
+                let options = ServerOptions::new(reprise_test_services::mariadb().await);
+                Box::new(MySqlStore::open(options).await.expect("opens"))
+            }
         };
         Self { store, _directory: directory }
     }

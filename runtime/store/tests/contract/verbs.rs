@@ -4,7 +4,7 @@ use reprise_engine::{Digest, Phase, Seq, Timestamp};
 use reprise_store::{Activity, ExecutionKey, ExecutionRow, ListFilter, Progress, Write, Written};
 use rstest::rstest;
 
-use crate::support::Kind::{self, Memory, Sqlite};
+use crate::support::Kind::{self, MariaDb, Memory, Postgres, Sqlite};
 use crate::support::{Bed, advance, append, create, create_of, created, entries, gid, parked, progress, workflow};
 
 const UNKNOWN: ExecutionKey = ExecutionKey(1 << 40);
@@ -15,7 +15,7 @@ fn keys(rows: &[ExecutionRow]) -> Vec<ExecutionKey> {
 
 #[rstest]
 #[tokio::test]
-async fn an_execution_is_read_as_it_was_created(#[values(Memory, Sqlite)] kind: Kind) {
+async fn an_execution_is_read_as_it_was_created(#[values(Memory, Sqlite, Postgres, MariaDb)] kind: Kind) {
     let bed = Bed::new(kind).await;
     let store = &*bed.store;
     let progress = Progress {
@@ -37,7 +37,7 @@ async fn an_execution_is_read_as_it_was_created(#[values(Memory, Sqlite)] kind: 
 
 #[rstest]
 #[tokio::test]
-async fn a_gid_exists_once(#[values(Memory, Sqlite)] kind: Kind) {
+async fn a_gid_exists_once(#[values(Memory, Sqlite, Postgres, MariaDb)] kind: Kind) {
     let bed = Bed::new(kind).await;
     let store = &*bed.store;
     let first = created(store, create("a")).await;
@@ -55,7 +55,7 @@ async fn a_gid_exists_once(#[values(Memory, Sqlite)] kind: Kind) {
 
 #[rstest]
 #[tokio::test]
-async fn appends_are_in_order_and_repeatable(#[values(Memory, Sqlite)] kind: Kind) {
+async fn appends_are_in_order_and_repeatable(#[values(Memory, Sqlite, Postgres, MariaDb)] kind: Kind) {
     let bed = Bed::new(kind).await;
     let store = &*bed.store;
     let key = created(store, create("a")).await;
@@ -78,7 +78,7 @@ async fn appends_are_in_order_and_repeatable(#[values(Memory, Sqlite)] kind: Kin
 
 #[rstest]
 #[tokio::test]
-async fn entries_that_do_not_follow_each_other_are_refused(#[values(Memory, Sqlite)] kind: Kind) {
+async fn entries_that_do_not_follow_each_other_are_refused(#[values(Memory, Sqlite, Postgres, MariaDb)] kind: Kind) {
     let bed = Bed::new(kind).await;
     let store = &*bed.store;
     let key = created(store, create("a")).await;
@@ -92,7 +92,7 @@ async fn entries_that_do_not_follow_each_other_are_refused(#[values(Memory, Sqli
 
 #[rstest]
 #[tokio::test]
-async fn writes_of_a_batch_do_not_disturb_each_other(#[values(Memory, Sqlite)] kind: Kind) {
+async fn writes_of_a_batch_do_not_disturb_each_other(#[values(Memory, Sqlite, Postgres, MariaDb)] kind: Kind) {
     let bed = Bed::new(kind).await;
     let store = &*bed.store;
     let a = created(store, create("a")).await;
@@ -144,7 +144,7 @@ async fn writes_of_a_batch_do_not_disturb_each_other(#[values(Memory, Sqlite)] k
 
 #[rstest]
 #[tokio::test]
-async fn a_repeated_append_leaves_the_row_as_it_is(#[values(Memory, Sqlite)] kind: Kind) {
+async fn a_repeated_append_leaves_the_row_as_it_is(#[values(Memory, Sqlite, Postgres, MariaDb)] kind: Kind) {
     let bed = Bed::new(kind).await;
     let store = &*bed.store;
     let key = created(store, create("a")).await;
@@ -158,7 +158,7 @@ async fn a_repeated_append_leaves_the_row_as_it_is(#[values(Memory, Sqlite)] kin
 
 #[rstest]
 #[tokio::test]
-async fn large_batches_keep_their_order(#[values(Memory, Sqlite)] kind: Kind) {
+async fn large_batches_keep_their_order(#[values(Memory, Sqlite, Postgres, MariaDb)] kind: Kind) {
     let bed = Bed::new(kind).await;
     let store = &*bed.store;
     let creates: Vec<Write> = (0..777).map(|i| create(&format!("g{i}"))).collect();
@@ -186,7 +186,7 @@ async fn large_batches_keep_their_order(#[values(Memory, Sqlite)] kind: Kind) {
 
 #[rstest]
 #[tokio::test]
-async fn a_journal_is_read_in_pages(#[values(Memory, Sqlite)] kind: Kind) {
+async fn a_journal_is_read_in_pages(#[values(Memory, Sqlite, Postgres, MariaDb)] kind: Kind) {
     let bed = Bed::new(kind).await;
     let store = &*bed.store;
     let key = created(store, create("a")).await;
@@ -201,7 +201,7 @@ async fn a_journal_is_read_in_pages(#[values(Memory, Sqlite)] kind: Kind) {
 
 #[rstest]
 #[tokio::test]
-async fn lists_are_filtered_and_newest_first(#[values(Memory, Sqlite)] kind: Kind) {
+async fn lists_are_filtered_and_newest_first(#[values(Memory, Sqlite, Postgres, MariaDb)] kind: Kind) {
     let bed = Bed::new(kind).await;
     let store = &*bed.store;
     let phases = [Phase::Running, Phase::Committing, Phase::RollingBack, Phase::Succeeded, Phase::Failed];
@@ -244,7 +244,7 @@ async fn lists_are_filtered_and_newest_first(#[values(Memory, Sqlite)] kind: Kin
 
 #[rstest]
 #[tokio::test]
-async fn work_moves_between_the_queues(#[values(Memory, Sqlite)] kind: Kind) {
+async fn work_moves_between_the_queues(#[values(Memory, Sqlite, Postgres, MariaDb)] kind: Kind) {
     let bed = Bed::new(kind).await;
     let store = &*bed.store;
     let mut made = Vec::new();
@@ -284,7 +284,7 @@ async fn work_moves_between_the_queues(#[values(Memory, Sqlite)] kind: Kind) {
 
 #[rstest]
 #[tokio::test]
-async fn deployments_have_versions_and_components_stay(#[values(Memory, Sqlite)] kind: Kind) {
+async fn deployments_have_versions_and_components_stay(#[values(Memory, Sqlite, Postgres, MariaDb)] kind: Kind) {
     let bed = Bed::new(kind).await;
     let store = &*bed.store;
     let (one, two) = (Digest::new([1; 32]), Digest::new([2; 32]));
@@ -314,7 +314,7 @@ async fn deployments_have_versions_and_components_stay(#[values(Memory, Sqlite)]
 
 #[rstest]
 #[tokio::test]
-async fn pauses_of_participants_are_kept(#[values(Memory, Sqlite)] kind: Kind) {
+async fn pauses_of_participants_are_kept(#[values(Memory, Sqlite, Postgres, MariaDb)] kind: Kind) {
     let bed = Bed::new(kind).await;
     let store = &*bed.store;
     assert_eq!(store.paused_participants().await.expect("reads"), Vec::<String>::new());

@@ -3,14 +3,13 @@
 use std::task::{Context, Waker};
 
 use reprise_engine::{Digest, Seq, Timestamp};
-use sqlx::{AssertSqlSafe, Connection, query, query_scalar, sqlite::SqliteConnection};
+use rusqlite::Connection;
 
 use super::{append, create, created, entries, open};
 use crate::{Activity, SqliteStore, Store, StoreError, Write, Written};
 
-async fn pragma(store: &SqliteStore, text: &str) {
-    let mut writer = store.writer.lock().await;
-    query(AssertSqlSafe(format!("PRAGMA {text}"))).fetch_all(writer.connection()).await.expect("sets");
+fn pragma(store: &SqliteStore, text: &str) {
+    store.file.writer().connection().execute_batch(&format!("PRAGMA {text}")).expect("sets");
 }
 
 /// Commits what fails with `want`, then what does not, after `repair`.
@@ -18,7 +17,7 @@ async fn fails_then_works(break_it: &str, repair: &str, want: &str) {
     let directory = tempfile::tempdir().expect("a directory");
     let store = open(&directory).await;
     let key = created(&store, "a").await;
-    pragma(&store, break_it).await;
+    pragma(&store, break_it);
     let large = Write::Append { key, entries: entries(2, 500), progress: None };
     let batch = [create("b", Activity::Active), large, append(key, 502)];
     for _ in 0..2 {
@@ -32,7 +31,7 @@ async fn fails_then_works(break_it: &str, repair: &str, want: &str) {
     assert_eq!(store.execution(&"b".parse().expect("a gid")).await.expect("reads"), None);
     assert_eq!(store.deployments(None).await.expect("reads"), []);
 
-    pragma(&store, repair).await;
+    pragma(&store, repair);
     let answers = store.commit(&batch).await.expect("commits");
     assert!(matches!(answers[..], [Written::Created(_), Written::Appended, Written::Appended]), "{answers:?}");
     assert_eq!(store.journal(key, Seq(0), 999).await.expect("reads").len(), 503);
@@ -43,8 +42,8 @@ async fn a_full_disk() {
     fails_then_works(
         "max_page_count = 20",
         "max_page_count = 1000000",
-        "the store is unavailable: error returned from database: (code: 13) database or disk is full; the disk, a \
-         quota or the page limit is full: free space, then repeat the call",
+        "the store is unavailable: database or disk is full (code 13); the disk, a quota or the page limit is \
+         full: free space, then repeat the call",
     )
     .await;
 }
@@ -54,8 +53,8 @@ async fn a_file_that_became_read_only() {
     fails_then_works(
         "query_only = 1",
         "query_only = 0",
-        "the store is unavailable: error returned from database: (code: 8) attempt to write a readonly database; make \
-         the file and its directory writable for the runtime's user, and check the mount",
+        "the store is unavailable: attempt to write a readonly database (code 8); make the file and its \
+         directory writable for the runtime's user, and check the mount",
     )
     .await;
 }
@@ -64,13 +63,12 @@ async fn a_file_that_became_read_only() {
 async fn another_program_that_holds_the_file() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = open(&directory).await;
-    pragma(&store, "busy_timeout = 1").await;
-    let path = directory.path().join("reprise.db").display().to_string();
-    let mut other = SqliteConnection::connect(&path).await.expect("connects");
-    query("BEGIN IMMEDIATE").execute(&mut other).await.expect("begins");
+    pragma(&store, "busy_timeout = 1");
+    let other = Connection::open(directory.path().join("reprise.db")).expect("connects");
+    other.execute_batch("BEGIN IMMEDIATE").expect("begins");
     let error = store.commit(&[create("a", Activity::Active)]).await.expect_err("fails").to_string();
     assert!(error.contains("close it there, then repeat the call"), "{error}");
-    query("ROLLBACK").execute(&mut other).await.expect("ends");
+    other.execute_batch("ROLLBACK").expect("ends");
     created(&store, "a").await;
 }
 
@@ -79,13 +77,9 @@ async fn what_another_program_wrote_is_noticed() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = open(&directory).await;
     let key = created(&store, "a").await;
-    let path = directory.path().join("reprise.db").display().to_string();
-    let mut other = SqliteConnection::connect(&path).await.expect("connects");
-    query("INSERT INTO journal (execution, seq, at, kind, fingerprint, data) VALUES (?, 2, 1, 1, 1, x'')")
-        .bind(key.0)
-        .execute(&mut other)
-        .await
-        .expect("inserts");
+    let other = Connection::open(directory.path().join("reprise.db")).expect("connects");
+    let insert = "INSERT INTO journal (execution, seq, at, kind, fingerprint, data) VALUES (?, 2, 1, 1, 1, x'')";
+    other.execute(insert, [key.0]).expect("inserts");
     let answers = store.commit(&[append(key, 2), create("b", Activity::Active)]).await.expect("commits");
     assert!(matches!(answers[..], [Written::Conflict, Written::Created(_)]), "{answers:?}");
 }
@@ -99,7 +93,7 @@ async fn a_commit_that_is_dropped_halfway_leaves_nothing_open() {
         let batch = [create(&format!("g{polls}"), Activity::Active), append(key, 2)];
         let mut commit = store.commit(&batch);
         for _ in 0..polls {
-            // The connection has a thread of its own: give it a moment, so that it gets further each time.
+            // The commit is on another thread: give it a moment, so that it gets further each time.
             (0..50).for_each(|_| std::thread::yield_now());
             if commit.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
                 break;
@@ -111,9 +105,8 @@ async fn a_commit_that_is_dropped_halfway_leaves_nothing_open() {
         assert!(matches!(answers[..], [Written::Created(_) | Written::Exists, Written::Appended]), "{answers:?}");
     }
     assert_eq!(store.journal(key, Seq(0), 9).await.expect("reads").len(), 3);
-    let mut writer = store.writer.lock().await;
-    let executions: i64 =
-        query_scalar("SELECT count(*) FROM executions").fetch_one(writer.connection()).await.expect("reads");
+    let count = "SELECT count(*) FROM executions";
+    let executions: i64 = store.file.writer().connection().query_row(count, [], |row| row.get(0)).expect("reads");
     assert_eq!(executions, 40);
 }
 
@@ -122,8 +115,38 @@ async fn a_damaged_row_says_so() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = open(&directory).await;
     created(&store, "a").await;
-    query("UPDATE executions SET phase = 17").execute(store.writer.lock().await.connection()).await.expect("updates");
+    store.file.writer().connection().execute_batch("UPDATE executions SET phase = 17").expect("updates");
     let error = store.execution(&"a".parse().expect("a gid")).await.expect_err("damaged");
     assert!(matches!(error, StoreError::Damaged(_)), "{error:?}");
     assert!(error.to_string().contains("no phase has number 17"), "{error}");
+}
+
+#[tokio::test]
+async fn a_panic_within_a_commit_leaves_nothing_open() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open(&directory).await;
+    let key = created(&store, "a").await;
+    let file = std::sync::Arc::clone(&store.file);
+    let died = std::thread::spawn(move || {
+        file.writer().change(|connection| -> Result<(), _> {
+            connection.execute_batch("DELETE FROM journal").expect("deletes");
+            panic!("in the middle")
+        })
+    });
+    died.join().expect_err("it panicked");
+    assert!(store.file.writer.is_poisoned());
+    assert_eq!(store.commit(&[append(key, 2)]).await.expect("commits"), [Written::Appended]);
+    assert_eq!(store.journal(key, Seq(0), 9).await.expect("reads").len(), 3);
+}
+
+#[tokio::test]
+async fn a_commit_on_the_callers_thread_is_the_same() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open(&directory).await;
+    let key = created(&store, "a").await;
+    let blocking = store.blocking().expect("SQLite blocks");
+    let writes = [append(key, 2), create("a", Activity::Active), append(key, 9)];
+    let answers = blocking.commit_blocking(&writes).expect("commits");
+    assert_eq!(answers, [Written::Appended, Written::Exists, Written::Conflict]);
+    assert_eq!(store.commit(&writes).await.expect("commits"), answers);
 }

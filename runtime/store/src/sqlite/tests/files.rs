@@ -3,7 +3,7 @@
 use std::fs;
 
 use reprise_engine::{Digest, Seq, Timestamp};
-use sqlx::{ConnectOptions, Connection, query, query_scalar, sqlite::SqliteConnectOptions};
+use rusqlite::Connection;
 
 use super::{append, created, open, options};
 use crate::{SqliteOptions, SqliteStore, Store, StoreError, Written};
@@ -76,10 +76,10 @@ async fn the_log_is_allocated_and_stays() {
         created(&store, &format!("g{i}")).await;
     }
     assert_eq!(fs::metadata(&log).expect("exists").len(), bytes, "reused, neither grown nor truncated");
-    let mut writer = store.writer.lock().await;
+    let writer = store.file.writer();
     for (pragma, want) in [("journal_mode", "wal"), ("synchronous", "2"), ("page_size", "4096")] {
-        let text = sqlx::AssertSqlSafe(format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}"));
-        let value: String = query_scalar(text).fetch_one(writer.connection()).await.expect("reads");
+        let text = format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}");
+        let value: String = writer.connection().query_row(&text, [], |row| row.get(0)).expect("reads");
         assert_eq!(value, want, "{pragma}");
     }
 }
@@ -109,10 +109,9 @@ async fn what_is_no_database_of_ours_is_refused_and_left_as_it_is() {
     assert_eq!(fs::read_to_string(&options.path).expect("reads"), text);
 
     fs::remove_file(&options.path).expect("removes");
-    let other = SqliteConnectOptions::new().filename(&options.path).create_if_missing(true);
-    let mut other = other.connect().await.expect("connects");
-    query("CREATE TABLE songs (id INTEGER)").execute(&mut other).await.expect("creates");
-    other.close().await.expect("closes");
+    let other = Connection::open(&options.path).expect("connects");
+    other.execute_batch("CREATE TABLE songs (id INTEGER)").expect("creates");
+    other.close().expect("closes");
     let before = fs::read(&options.path).expect("reads");
     assert_eq!(
         refusal(&options).await,
@@ -139,11 +138,9 @@ async fn places_where_no_file_can_be_are_refused() {
 async fn a_newer_schema_is_refused() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = open(&directory).await;
-    query("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (?, '', 1, x'', 0)")
-        .bind(99)
-        .execute(store.writer.lock().await.connection())
-        .await
-        .expect("inserts");
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+                 VALUES (99, '', 1, x'', 0)";
+    store.file.writer().connection().execute_batch(newer).expect("inserts");
     store.close().await.expect("closes");
     let text = refusal(&options(&directory)).await;
     assert!(text.contains("has schema 99, this runtime knows up to 2; start a newer runtime"), "{text}");

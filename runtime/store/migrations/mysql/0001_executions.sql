@@ -1,0 +1,73 @@
+-- Executions in arrival order, their journals, the components they run and what is deployed.
+-- Times are UTC milliseconds. phase: 0 running, 1 committing, 2 rolling-back, 3 succeeded, 4 failed.
+-- activity: 0 active, 1 parked, 2 quarantined, 3 finished.
+--
+-- Each statement can be repeated: here a migration that was interrupted is not rolled back, but run again.
+
+CREATE TABLE IF NOT EXISTS executions (
+    id BIGINT NOT NULL PRIMARY KEY,
+    gid VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    workflow VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    digest BINARY(32) NOT NULL,
+    input_hash BINARY(32) NOT NULL,
+    phase TINYINT NOT NULL,
+    activity TINYINT NOT NULL,
+    wake_at BIGINT,
+    note LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+    result LONGBLOB,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    -- Only of the parked, only of the quarantined. There are no partial indexes here, but the NULLs of all others are a
+    -- range of their own that no query enters.
+    due_at BIGINT GENERATED ALWAYS AS (CASE WHEN activity = 1 THEN wake_at END) STORED,
+    quarantined VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin
+        GENERATED ALWAYS AS (CASE WHEN activity = 2 THEN workflow END) STORED,
+
+    -- The idempotency key of a trigger.
+    UNIQUE KEY executions_gid (gid),
+    -- Recovery, and lists by activity.
+    KEY executions_activity (activity, id),
+    -- Timers. Parked executions that wait for a signal have no time.
+    KEY executions_due (due_at, id),
+    -- A deployment wakes the quarantined executions of its workflow.
+    KEY executions_quarantined (quarantined, id),
+    -- Lists by workflow.
+    KEY executions_workflow (workflow, id),
+    -- Lists by phase.
+    KEY executions_phase (phase, id)
+) ENGINE = InnoDB;
+
+-- InnoDB keeps a table in the order of its key. This one starts with the number of the execution, so what is at work
+-- stands together near the end, and a journal is read in one place.
+CREATE TABLE IF NOT EXISTS journal (
+    execution BIGINT NOT NULL,
+    seq BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    kind TINYINT UNSIGNED NOT NULL,
+    -- The 64 bits of the hash, as a signed number.
+    fingerprint BIGINT NOT NULL,
+    data LONGBLOB NOT NULL,
+    PRIMARY KEY (execution, seq)
+) ENGINE = InnoDB;
+
+-- In parts, because a server bounds the size of a message (max_allowed_packet), and a cluster that of a transaction.
+CREATE TABLE IF NOT EXISTS components (
+    digest BINARY(32) NOT NULL,
+    part BIGINT NOT NULL,
+    data LONGBLOB NOT NULL,
+    PRIMARY KEY (digest, part)
+) ENGINE = InnoDB;
+
+CREATE TABLE IF NOT EXISTS deployments (
+    workflow VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    version BIGINT NOT NULL,
+    digest BINARY(32) NOT NULL,
+    deployed_at BIGINT NOT NULL,
+    PRIMARY KEY (workflow, version)
+) ENGINE = InnoDB;
+
+-- Participants that an operator has paused: nothing is sent to them until they are resumed.
+CREATE TABLE IF NOT EXISTS paused_participants (
+    name VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
+    paused_at BIGINT NOT NULL
+) ENGINE = InnoDB;

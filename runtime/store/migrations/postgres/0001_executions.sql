@@ -1,0 +1,73 @@
+-- Executions in arrival order, their journals, the components they run and what is deployed.
+-- Times are UTC milliseconds. phase: 0 running, 1 committing, 2 rolling-back, 3 succeeded, 4 failed.
+-- activity: 0 active, 1 parked, 2 quarantined, 3 finished.
+
+CREATE TABLE executions (
+    id BIGINT NOT NULL PRIMARY KEY,
+    gid TEXT COLLATE "C" NOT NULL,
+    workflow TEXT COLLATE "C" NOT NULL,
+    digest BYTEA NOT NULL,
+    input_hash BYTEA NOT NULL,
+    phase BIGINT NOT NULL,
+    activity BIGINT NOT NULL,
+    wake_at BIGINT,
+    note TEXT,
+    result BYTEA,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    -- Only of the parked, only of the quarantined: what is not waited for takes no place in their indexes.
+    due_at BIGINT GENERATED ALWAYS AS (CASE WHEN activity = 1 THEN wake_at END) STORED,
+    quarantined TEXT COLLATE "C" GENERATED ALWAYS AS (CASE WHEN activity = 2 THEN workflow END) STORED
+);
+
+-- The idempotency key of a trigger.
+CREATE UNIQUE INDEX executions_gid ON executions (gid);
+
+-- Recovery, and lists by activity. Leaves out the finished, which only grow.
+CREATE INDEX executions_activity ON executions (activity, id) WHERE activity <> 3;
+
+-- Timers. Parked executions that wait for a signal have no time and are not here.
+CREATE INDEX executions_due ON executions (due_at, id) WHERE due_at IS NOT NULL;
+
+-- A deployment wakes the quarantined executions of its workflow. Nearly always empty.
+CREATE INDEX executions_quarantined ON executions (quarantined, id) WHERE quarantined IS NOT NULL;
+
+-- Lists by workflow.
+CREATE INDEX executions_workflow ON executions (workflow, id);
+
+-- Lists by phase. Leaves out the succeeded: they are the many, and walking back from the newest finds them at once.
+CREATE INDEX executions_phase ON executions (phase, id) WHERE phase <> 3;
+
+-- The table is in order of arrival, its index in the order of reading.
+CREATE TABLE journal (
+    execution BIGINT NOT NULL,
+    seq BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    kind BIGINT NOT NULL,
+    -- The 64 bits of the hash, as a signed number.
+    fingerprint BIGINT NOT NULL,
+    data BYTEA NOT NULL,
+    PRIMARY KEY (execution, seq)
+);
+
+-- In parts, because databases that replicate bound the size of a row.
+CREATE TABLE components (
+    digest BYTEA NOT NULL,
+    part BIGINT NOT NULL,
+    data BYTEA NOT NULL,
+    PRIMARY KEY (digest, part)
+);
+
+CREATE TABLE deployments (
+    workflow TEXT COLLATE "C" NOT NULL,
+    version BIGINT NOT NULL,
+    digest BYTEA NOT NULL,
+    deployed_at BIGINT NOT NULL,
+    PRIMARY KEY (workflow, version)
+);
+
+-- Participants that an operator has paused: nothing is sent to them until they are resumed.
+CREATE TABLE paused_participants (
+    name TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    paused_at BIGINT NOT NULL
+);

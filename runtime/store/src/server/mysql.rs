@@ -1,0 +1,282 @@
+//! MySQL and MariaDB: the rows of a batch are literals in the text. A prepared statement would be one for every number of
+//! rows, and an update of many rows as many round trips; what is in a text is hexadecimal or a number, never as it came.
+
+use std::fmt::Write as _;
+use std::str::FromStr as _;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlRow};
+use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, MySqlConnection, Row as _};
+
+use super::dialect::{Dialect, EntryRow, NewRow, ProgressRow, SessionLimits, Value};
+use super::error::Sort;
+use crate::codes;
+
+/// MySQL, MariaDB and what speaks their protocol.
+#[derive(Debug)]
+pub struct MySql;
+
+impl Dialect for MySql {
+    type Database = sqlx::MySql;
+
+    const NAME: &'static str = "MySQL";
+
+    fn text(text: &str) -> String {
+        let mut text = text
+            .replace("{now}", "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)")
+            .replace("/*", "FORCE INDEX (")
+            .replace("*/", ")");
+        // A column set to itself changes nothing.
+        if let Some((before, rest)) = text.split_once("ON CONFLICT (")
+            && let Some((columns, after)) = rest.split_once(") DO NOTHING")
+        {
+            let column = columns.split(',').next().unwrap_or_default();
+            text = format!("{before}ON DUPLICATE KEY UPDATE {column} = {column}{after}");
+        }
+        text
+    }
+
+    fn settings(url: &str) -> Result<MySqlConnectOptions, sqlx::Error> {
+        let url = url.strip_prefix("mariadb:").map_or_else(|| url.to_owned(), |rest| format!("mysql:{rest}"));
+        Ok(MySqlConnectOptions::from_str(&url)?.disable_statement_logging())
+    }
+
+    async fn prepare(connection: &mut MySqlConnection, limits: SessionLimits) -> Result<(), sqlx::Error> {
+        let lock_s = limits.statement_ms.div_ceil(1000);
+        // The one that ends a transaction of a client that is gone but not closed: MySQL has no other.
+        let idle_s = limits.idle_transaction_ms.div_ceil(1000);
+        let settings = format!(
+            "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = {lock_s}, \
+             wait_timeout = {idle_s} /*M!100301 , idle_transaction_timeout = {idle_s} */"
+        );
+        Self::command(connection, settings).await.map(drop)
+    }
+
+    async fn fetch(
+        connection: &mut MySqlConnection,
+        text: &str,
+        values: &[Value<'_>],
+    ) -> Result<Vec<MySqlRow>, sqlx::Error> {
+        sqlx::query_with(AssertSqlSafe(text.to_owned()), arguments(values)?).fetch_all(connection).await
+    }
+
+    async fn change(connection: &mut MySqlConnection, text: &str, values: &[Value<'_>]) -> Result<u64, sqlx::Error> {
+        let done = sqlx::query_with(AssertSqlSafe(text.to_owned()), arguments(values)?).execute(connection).await?;
+        Ok(done.rows_affected())
+    }
+
+    async fn command(connection: &mut MySqlConnection, text: String) -> Result<u64, sqlx::Error> {
+        Ok(sqlx::raw_sql(AssertSqlSafe(text)).execute(connection).await?.rows_affected())
+    }
+
+    async fn migrate(connection: &mut MySqlConnection) -> Result<(), MigrateError> {
+        // What an interrupted migration left; each of them can be run again.
+        let interrupted = "DELETE FROM _sqlx_migrations WHERE NOT success";
+        match Self::command(connection, interrupted.into()).await {
+            Err(sqlx::Error::Database(error)) => tracing::debug!(%error, "no migration was ever run here"),
+            done => _ = done?,
+        }
+        migrations().run_direct(None, connection, false).await
+    }
+
+    fn schema() -> i64 {
+        migrations().iter().map(|migration| migration.version).max().unwrap_or(0)
+    }
+
+    fn int(row: &MySqlRow, column: usize) -> Result<Option<i64>, sqlx::Error> {
+        row.try_get_unchecked(column)
+    }
+
+    fn bytes(row: &MySqlRow, column: usize) -> Result<Option<Vec<u8>>, sqlx::Error> {
+        row.try_get_unchecked(column)
+    }
+
+    async fn insert_executions(connection: &mut MySqlConnection, rows: &[NewRow<'_>]) -> Result<Vec<i64>, sqlx::Error> {
+        let (Some((first, ..)), Some((last, ..))) = (rows.first(), rows.last()) else { return Ok(Vec::new()) };
+        let mut text = Literals::new(
+            "INSERT INTO executions (id, gid, workflow, digest, input_hash, phase, activity, wake_at, note, result, \
+             created_at, updated_at) VALUES ",
+        );
+        for (id, execution, progress) in rows {
+            text.open().int(*id).text(execution.gid.as_str()).text(execution.workflow.as_str());
+            text.bytes(progress.digest.as_bytes()).bytes(&execution.input_hash);
+            text.progress(progress).int(codes::of_time(execution.created_at)).int(codes::of_time(progress.updated_at));
+            text.close();
+        }
+        let mut text = text.finish();
+        text += " ON DUPLICATE KEY UPDATE gid = gid; ";
+        let _ = write!(text, "SELECT id, gid FROM executions WHERE id BETWEEN {first} AND {last}");
+        let found = sqlx::raw_sql(AssertSqlSafe(text)).fetch_all(connection).await?;
+        // Keys go up in steps of 1.
+        let mut inserted = Vec::with_capacity(found.len());
+        for row in &found {
+            let (id, gid) = (row.try_get_unchecked::<i64, _>(0)?, row.try_get_unchecked::<Vec<u8>, _>(1)?);
+            let ours = usize::try_from(id - first).ok().and_then(|index| rows.get(index));
+            if ours.is_some_and(|(_, execution, _)| execution.gid.as_str().as_bytes() == gid) {
+                inserted.push(id);
+            }
+        }
+        Ok(inserted)
+    }
+
+    async fn insert_entries(connection: &mut MySqlConnection, rows: &[EntryRow<'_>]) -> Result<(), sqlx::Error> {
+        let mut text = Literals::new("INSERT INTO journal (execution, seq, at, kind, fingerprint, data) VALUES ");
+        for (execution, entry) in rows {
+            text.open().int(*execution).int(i64::from(entry.seq.0)).int(codes::of_time(entry.at));
+            text.int(i64::from(entry.kind)).int(entry.fingerprint.cast_signed()).bytes(&entry.data).close();
+        }
+        Self::command(connection, text.finish()).await.map(drop)
+    }
+
+    async fn update_executions(connection: &mut MySqlConnection, rows: &[ProgressRow<'_>]) -> Result<(), sqlx::Error> {
+        let mut text = String::new();
+        for (id, progress) in rows {
+            let mut set = Literals::new("UPDATE executions SET ");
+            set.name("phase").int(codes::of_phase(progress.phase));
+            set.name("digest").bytes(progress.digest.as_bytes());
+            set.name("activity").int(codes::of_activity(progress.activity));
+            set.name("wake_at").optional(progress.wake_at, |set, at| _ = set.int(codes::of_time(at)));
+            set.name("note").optional(progress.note.as_deref(), |set, note| _ = set.text(note));
+            set.name("result").optional(progress.result.as_deref(), |set, result| _ = set.bytes(result));
+            set.name("updated_at").int(codes::of_time(progress.updated_at));
+            text += &set.finish();
+            let _ = write!(text, " WHERE id = {id}; ");
+        }
+        Self::command(connection, text).await.map(drop)
+    }
+
+    async fn journal_ends(connection: &mut MySqlConnection, executions: &[i64]) -> Result<Vec<MySqlRow>, sqlx::Error> {
+        let keys: Vec<String> = executions.iter().map(i64::to_string).collect();
+        let keys = keys.join(",");
+        let text = format!(
+            "SELECT id, (SELECT max(seq) FROM journal WHERE execution = executions.id) FROM executions \
+             FORCE INDEX (PRIMARY) WHERE id IN ({keys})"
+        );
+        sqlx::raw_sql(AssertSqlSafe(text)).fetch_all(connection).await
+    }
+}
+
+/// A statement with its values. A comma stands before each but the first of a list.
+struct Literals {
+    text: String,
+    first: bool,
+}
+
+impl Literals {
+    fn new(text: &str) -> Self {
+        Self { text: text.to_owned(), first: true }
+    }
+
+    fn comma(&mut self) {
+        if !std::mem::take(&mut self.first) {
+            self.text.push(',');
+        }
+    }
+
+    fn open(&mut self) -> &mut Self {
+        self.comma();
+        self.text.push('(');
+        self.first = true;
+        self
+    }
+
+    fn close(&mut self) {
+        self.text.push(')');
+        self.first = false;
+    }
+
+    /// `name = `, before its value.
+    fn name(&mut self, name: &str) -> &mut Self {
+        self.comma();
+        self.text += name;
+        self.text.push('=');
+        self.first = true;
+        self
+    }
+
+    fn int(&mut self, value: i64) -> &mut Self {
+        self.comma();
+        let _ = write!(self.text, "{value}");
+        self
+    }
+
+    fn bytes(&mut self, value: &[u8]) -> &mut Self {
+        self.comma();
+        self.hexadecimal(value);
+        self
+    }
+
+    fn text(&mut self, value: &str) -> &mut Self {
+        self.comma();
+        self.text += "_utf8mb4 ";
+        self.hexadecimal(value.as_bytes());
+        self
+    }
+
+    fn optional<T>(&mut self, value: Option<T>, put: impl FnOnce(&mut Self, T)) -> &mut Self {
+        match value {
+            Some(value) => put(self, value),
+            None => {
+                self.comma();
+                self.text += "NULL";
+            }
+        }
+        self
+    }
+
+    fn progress(&mut self, progress: &crate::Progress) -> &mut Self {
+        self.int(codes::of_phase(progress.phase)).int(codes::of_activity(progress.activity));
+        self.optional(progress.wake_at, |row, at| _ = row.int(codes::of_time(at)));
+        self.optional(progress.note.as_deref(), |row, note| _ = row.text(note));
+        self.optional(progress.result.as_deref(), |row, result| _ = row.bytes(result))
+    }
+
+    fn hexadecimal(&mut self, value: &[u8]) {
+        self.text += "x'";
+        self.text += &hex::encode(value);
+        self.text.push('\'');
+    }
+
+    fn finish(self) -> String {
+        self.text
+    }
+}
+
+fn arguments(values: &[Value<'_>]) -> Result<MySqlArguments, sqlx::Error> {
+    let mut arguments = MySqlArguments::default();
+    for value in values {
+        match value {
+            Value::Int(value) => arguments.add(value),
+            Value::Text(value) => arguments.add(value),
+            Value::Bytes(value) => arguments.add(value),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+/// Without a lock of its own: the lease is one.
+fn migrations() -> Migrator {
+    let mut migrations = sqlx::migrate!("migrations/mysql");
+    migrations.set_locking(false);
+    migrations
+}
+
+/// By the vendor's number. <https://mariadb.com/kb/en/mariadb-error-code-reference/>
+pub(super) fn sort(number: u16) -> Sort {
+    match number {
+        // Lock wait, deadlock (also a lost certification of Galera), row changed; TiDB: write conflict, schema changed.
+        1205 | 1213 | 1020 | 8002 | 8022 | 8028 | 9007 => Sort::Again,
+        1062 | 1586 => Sort::Taken,
+        1034 | 1194 | 1195 | 1712 => Sort::Damaged,
+        1021 | 1114 => Sort::Outage("the database's disk is full: free space there"),
+        1290 | 1792 | 1836 => Sort::Outage("this server is read-only: let the URL name the primary"),
+        1047 => Sort::Outage("this node of the cluster is not part of it: repair the cluster"),
+        1153 => Sort::Outage("raise the server's max_allowed_packet to 64M or more"),
+        1044 | 1142 | 1143 | 1227 => Sort::Outage("grant the runtime's user all on its database"),
+        1045 => Sort::Outage("correct user and password in `store_url`"),
+        1049 => Sort::Outage("create the database, or correct its name in `store_url`"),
+        1054 | 1146 => Sort::Outage("the schema is not what this runtime made: restore it"),
+        _ => Sort::Outage("repeat the call; look at the database if this lasts"),
+    }
+}

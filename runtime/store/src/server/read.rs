@@ -1,0 +1,81 @@
+//! What is read of executions and journals. Each query names its index, for the databases that take that.
+
+use reprise_engine::Phase;
+
+use super::dialect::{Dialect, RowOf};
+use super::rows::{execution_columns, execution_row};
+use crate::{Activity, ExecutionRow, ListFilter, codes};
+
+pub(super) const JOURNAL: &str = "SELECT seq, at, kind, fingerprint, data FROM journal /*PRIMARY*/ \
+                                  WHERE execution = ? AND seq >= ? ORDER BY seq LIMIT ?";
+
+pub(super) const EXECUTION: &str =
+    concat!("SELECT ", execution_columns!(), " FROM executions /*executions_gid*/ WHERE gid = ?");
+
+pub(super) const ACTIVE: &str = concat!(
+    "SELECT ",
+    execution_columns!(),
+    " FROM executions /*executions_activity*/ WHERE activity = 0 AND activity <> 3 AND id > ? ORDER BY id LIMIT ?"
+);
+
+pub(super) const DUE: &str = concat!(
+    "SELECT ",
+    execution_columns!(),
+    " FROM executions /*executions_due*/ WHERE due_at <= ? ORDER BY due_at, id LIMIT ?"
+);
+
+pub(super) const NEXT_WAKE: &str =
+    "SELECT due_at FROM executions /*executions_due*/ WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1";
+
+pub(super) const QUARANTINED: &str = concat!(
+    "SELECT ",
+    execution_columns!(),
+    " FROM executions /*executions_quarantined*/ WHERE quarantined = ? AND id > ? ORDER BY id LIMIT ?"
+);
+
+/// The shortest question that touches a table.
+pub(super) const PING: &str = "SELECT id FROM nodes WHERE id = 1";
+
+/// The newest execution, so that the next one comes after it.
+pub(super) const NEWEST_KEY: &str = "SELECT max(id) FROM executions";
+
+/// The text for a filter: values are `before`, the workflow if there is one, the limit. It walks back through the index
+/// that leaves out most; what else is asked is looked up row by row.
+pub(super) fn list_text(filter: &ListFilter) -> String {
+    let mut conditions = vec!["id < ?".to_owned()];
+    if let Some(phase) = filter.phase {
+        conditions.push(format!("phase = {}", codes::of_phase(phase)));
+    }
+    if let Some(activity) = filter.activity {
+        conditions.push(format!("activity = {}", codes::of_activity(activity)));
+    }
+    if filter.workflow.is_some() {
+        conditions.push("workflow = ?".to_owned());
+    }
+    let path = if filter.activity.is_some_and(|activity| activity != Activity::Finished) {
+        conditions.push("activity <> 3".to_owned());
+        "executions_activity"
+    } else if filter.phase.is_some_and(|phase| phase != Phase::Succeeded) {
+        conditions.push("phase <> 3".to_owned());
+        "executions_phase"
+    } else if filter.workflow.is_some() {
+        "executions_workflow"
+    } else {
+        "PRIMARY"
+    };
+    let columns = execution_columns!();
+    let conditions = conditions.join(" AND ");
+    format!("SELECT {columns} FROM executions /*{path}*/ WHERE {conditions} ORDER BY id DESC LIMIT ?")
+}
+
+/// Those rows that can be read: a damaged one is reported and must not keep the others from being worked on.
+pub(super) fn readable<D: Dialect>(rows: &[RowOf<D>]) -> Vec<ExecutionRow> {
+    let read = |row: &RowOf<D>| {
+        let report = |error: &_| {
+            let key = D::int(row, 0).ok().flatten();
+            tracing::error!(?key, %error, "an execution's row is damaged; it is left alone");
+        };
+        execution_row::<D>(row).inspect_err(report).ok()
+    };
+    rows.iter().filter_map(read).collect()
+}

@@ -1,0 +1,91 @@
+//! Rows as the databases keep them, and back.
+
+use std::fmt::Display;
+
+use reprise_engine::{Digest, EntryRecord, Seq, Timestamp};
+
+use super::dialect::{Dialect, RowOf};
+use super::error::{ServerError, damaged};
+use crate::{Deployment, ExecutionKey, ExecutionRow, NewExecution, Progress, codes};
+
+/// The columns that [`execution_row`] reads.
+macro_rules! execution_columns {
+    () => {
+        "id, gid, workflow, digest, input_hash, phase, activity, wake_at, note, result, created_at, updated_at"
+    };
+}
+pub(super) use execution_columns;
+
+pub(super) fn execution_row<D: Dialect>(row: &RowOf<D>) -> Result<ExecutionRow, ServerError> {
+    let (phase, activity) = (int::<D>(row, 5)?, int::<D>(row, 6)?);
+    Ok(ExecutionRow {
+        key: ExecutionKey(int::<D>(row, 0)?),
+        execution: NewExecution {
+            gid: text::<D>(row, 1)?.parse().map_err(damaged)?,
+            workflow: text::<D>(row, 2)?.parse().map_err(damaged)?,
+            input_hash: hash::<D>(row, 4)?,
+            created_at: time(int::<D>(row, 10)?)?,
+        },
+        progress: Progress {
+            phase: codes::phase(phase).ok_or_else(|| damaged(format!("no phase has number {phase}")))?,
+            digest: Digest::new(hash::<D>(row, 3)?),
+            activity: codes::activity(activity).ok_or_else(|| damaged(format!("no activity has number {activity}")))?,
+            wake_at: D::int(row, 7)?.map(time).transpose()?,
+            note: D::bytes(row, 8)?.map(String::from_utf8).transpose().map_err(damaged)?,
+            result: D::bytes(row, 9)?,
+            updated_at: time(int::<D>(row, 11)?)?,
+        },
+    })
+}
+
+/// From `seq, at, kind, fingerprint, data`.
+pub(super) fn entry_record<D: Dialect>(row: &RowOf<D>) -> Result<EntryRecord, ServerError> {
+    Ok(EntryRecord {
+        seq: Seq(number(int::<D>(row, 0)?)?),
+        at: time(int::<D>(row, 1)?)?,
+        kind: number(int::<D>(row, 2)?)?,
+        fingerprint: int::<D>(row, 3)?.cast_unsigned(),
+        data: bytes::<D>(row, 4)?,
+    })
+}
+
+/// From `workflow, version, digest, deployed_at`.
+pub(super) fn deployment<D: Dialect>(row: &RowOf<D>) -> Result<Deployment, ServerError> {
+    Ok(Deployment {
+        workflow: text::<D>(row, 0)?.parse().map_err(damaged)?,
+        version: number(int::<D>(row, 1)?)?,
+        digest: Digest::new(hash::<D>(row, 2)?),
+        deployed_at: time(int::<D>(row, 3)?)?,
+    })
+}
+
+/// A stored number that fits its type.
+pub(super) fn number<T: TryFrom<i64, Error: Display>>(value: i64) -> Result<T, ServerError> {
+    T::try_from(value).map_err(damaged)
+}
+
+/// A stored time.
+pub(super) fn time(value: i64) -> Result<Timestamp, ServerError> {
+    number(value).map(Timestamp)
+}
+
+pub(super) fn int<D: Dialect>(row: &RowOf<D>, column: usize) -> Result<i64, ServerError> {
+    D::int(row, column)?.ok_or_else(|| missing(column))
+}
+
+pub(super) fn bytes<D: Dialect>(row: &RowOf<D>, column: usize) -> Result<Vec<u8>, ServerError> {
+    D::bytes(row, column)?.ok_or_else(|| missing(column))
+}
+
+pub(super) fn text<D: Dialect>(row: &RowOf<D>, column: usize) -> Result<String, ServerError> {
+    String::from_utf8(bytes::<D>(row, column)?).map_err(damaged)
+}
+
+fn hash<D: Dialect>(row: &RowOf<D>, column: usize) -> Result<[u8; 32], ServerError> {
+    let bytes = bytes::<D>(row, column)?;
+    <[u8; 32]>::try_from(bytes.as_slice()).map_err(damaged)
+}
+
+fn missing(column: usize) -> ServerError {
+    damaged(format!("column {column}: NULL"))
+}

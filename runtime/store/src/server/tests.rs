@@ -1,0 +1,67 @@
+//! What only database servers have: leases, plans, outages.
+
+mod leases;
+mod outages;
+mod plans;
+
+use std::time::Duration;
+
+use reprise_engine::{Digest, EntryRecord, Phase, Seq, Timestamp};
+
+use super::ServerOptions;
+use super::dialect::Dialect;
+use crate::{Activity, ExecutionKey, NewExecution, Progress, ServerStore, Store, Write, Written};
+
+/// With a lease that a test can wait for.
+fn options(url: &str, node: &str) -> ServerOptions {
+    ServerOptions {
+        node: node.to_owned(),
+        lease: Duration::from_millis(600),
+        lease_wait: Duration::from_secs(20),
+        ..ServerOptions::new(url)
+    }
+}
+
+async fn open<D: Dialect>(url: &str, node: &str) -> ServerStore<D> {
+    ServerStore::open(options(url, node)).await.expect("opens")
+}
+
+fn entries(from: u32, count: u32) -> Vec<EntryRecord> {
+    let entry = |seq| EntryRecord { seq: Seq(seq), at: Timestamp(1), kind: 1, fingerprint: 2, data: vec![3; 100] };
+    (from..from + count).map(entry).collect()
+}
+
+fn progress(activity: Activity) -> Progress {
+    Progress {
+        phase: if activity == Activity::Finished { Phase::Succeeded } else { Phase::Running },
+        digest: Digest::new([4; 32]),
+        activity,
+        wake_at: None,
+        note: None,
+        result: None,
+        updated_at: Timestamp(1),
+    }
+}
+
+fn create(gid: &str, activity: Activity) -> Write {
+    // What is finished is of another workflow than what is asked for: then only its own index finds it soon.
+    let workflow = if activity == Activity::Finished { "refund" } else { "transfer" };
+    let execution = NewExecution {
+        gid: gid.parse().expect("a gid"),
+        workflow: workflow.parse().expect("a workflow name"),
+        input_hash: [5; 32],
+        created_at: Timestamp(1),
+    };
+    Write::Create { execution, entries: entries(0, 2), progress: progress(activity) }
+}
+
+fn append(key: ExecutionKey, from: u32) -> Write {
+    Write::Append { key, entries: entries(from, 1), progress: None }
+}
+
+async fn created<D: Dialect>(store: &ServerStore<D>, gid: &str) -> ExecutionKey {
+    match store.commit(&[create(gid, Activity::Active)]).await.expect("commits")[..] {
+        [Written::Created(key)] => key,
+        ref other => panic!("not created: {other:?}"),
+    }
+}
