@@ -30,7 +30,7 @@ pub enum Answer {
     Http {
         /// Status code.
         status: u16,
-        /// Headers, names in lower case; only where the options ask for them ([`BranchOptions::reads_headers`]).
+        /// Headers, names in lower case; only where the options ask for them ([`BranchOptions::reads_headers`](crate::BranchOptions::reads_headers)).
         headers: Headers,
         /// Body.
         body: Vec<u8>,
