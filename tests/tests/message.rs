@@ -95,6 +95,35 @@ async fn the_sender_is_asked_when_it_says_nothing() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_timeout_asks_the_sender_too() -> Result<()> {
+    let stage = Stage::open(RuntimeOptions::set(&[EAGER])).await?;
+    let url = "/v1/executions/m?workflow=scenario&prepare=bank/query-prepared&check_after=1h&timeout=100ms";
+    stage.runtime.post(url, &scenario("deliver")).await?;
+    let status = stage.runtime.finished("m").await?;
+    let message = status["failure"]["message"].as_str().unwrap_or_default();
+    ensure!(status["phase"] == "failed" && message.contains("was not committed"), "{status:#}");
+    let asked = log(&stage, "m").await?;
+    ensure!(asked.len() == 1 && asked[0].starts_with("/query-prepared "), "{asked:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_sender_that_cannot_be_asked_may_still_speak() -> Result<()> {
+    let stage = Stage::open(RuntimeOptions::set(&[EAGER])).await?;
+    for (gid, verdict, end) in [("yes", "submit", "succeeded"), ("no", "abort", "failed")] {
+        let url = format!("/v1/executions/{gid}?workflow=scenario&prepare=nobody/query&check_after=10ms");
+        stage.runtime.post(&url, &scenario("deliver")).await?;
+        let status = stage.runtime.becomes(gid, "quarantined").await?;
+        ensure!(status["note"]["reason"] == "query-back", "{status:#}");
+        let (status, answer) = decide(&stage, gid, verdict).await?;
+        ensure!([200, 202].contains(&status), "{status}: {answer}");
+        let status = stage.runtime.finished(gid).await?;
+        ensure!(status["phase"] == end, "{status:#}");
+    }
+    Ok(())
+}
+
 /// Has the bank take 1 from alice itself, with a message that gives it to bob.
 async fn local_transfer(stage: &Stage, gid: &str, amount: i64) -> Result<u16> {
     let body = json!({

@@ -2,16 +2,13 @@
 //!
 //! An execution that is not in memory is taken up for its command. The answer comes when what it changed is durable.
 
-use reprise_engine::{Execution, Gid, Phase, Seq};
+use reprise_engine::{Execution, Gid, Phase};
 use reprise_store::{Activity, ExecutionRow, StoreError};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
 use crate::coordinator::{Coordinator, TakeUp};
-use crate::status::Status;
-
-/// Entries read at one time.
-const PAGE: u32 = 1_000;
+use crate::status::{Status, StatusError};
 
 /// What the sender of a two-phase message says about its local transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,10 +93,11 @@ impl Coordinator {
             self.take_up(vec![row], TakeUp::Asked).await;
         };
         match told {
-            Told::Agreed => {
-                let row = self.shared.store.execution(gid).await?.ok_or_else(|| CommandError::Unknown(gid.clone()))?;
-                Ok(Status::of(row, Vec::new()))
-            }
+            Told::Agreed => self.status(gid).await.map_err(|error| match error {
+                StatusError::Unknown(gid) => CommandError::Unknown(gid),
+                StatusError::Journal { gid, source } => CommandError::Journal { gid, why: source.to_string() },
+                StatusError::Store(error) => CommandError::Store(error),
+            }),
             Told::Contrary(decided) => Err(CommandError::Decided { gid: gid.clone(), decided }),
             Told::NotPrepared => Err(CommandError::NotPrepared(gid.clone())),
         }
@@ -114,16 +112,7 @@ impl Coordinator {
     }
 
     async fn fold(&self, row: &ExecutionRow) -> Result<Execution, CommandError> {
-        let mut records = Vec::new();
-        loop {
-            let from = Seq(u32::try_from(records.len()).unwrap_or(u32::MAX));
-            let page = self.shared.store.journal(row.key, from, PAGE).await?;
-            let full = page.len() == PAGE as usize;
-            records.extend(page);
-            if !full {
-                break;
-            }
-        }
+        let records = self.shared.whole_journal(row.key).await?;
         let gid = row.execution.gid.clone();
         let damaged = |e: reprise_engine::HistoryError| CommandError::Journal { gid, why: e.to_string() };
         Execution::load(records, self.shared.config.limits).map_err(damaged)

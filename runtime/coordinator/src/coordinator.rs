@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry as Slot;
 use futures::{FutureExt as _, StreamExt as _};
-use reprise_engine::{Digest, Execution, Gid, QueryBack, Rules, Timestamp, WorkflowName};
+use reprise_engine::{Digest, EntryRecord, Execution, Gid, QueryBack, Rules, Seq, Timestamp, WorkflowName};
 use reprise_host::{Host, Program};
 use reprise_outbound::Outbound;
-use reprise_store::{Activity, Deployment, ExecutionRow, InputHash, Progress, Store, StoreError, Write, Written};
+use reprise_store::{
+    Activity, Deployment, ExecutionKey, ExecutionRow, InputHash, Progress, Store, StoreError, Write, Written,
+};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +32,8 @@ use crate::wake::Waker;
 pub(crate) const TAKE_UP_MAX: u32 = 200;
 /// Commands to one execution that wait; who has more to say waits for a place.
 const COMMANDS: usize = 8;
+/// Entries read from the store at one time.
+const JOURNAL_PAGE: u32 = 1_000;
 /// Rows taken up at one time.
 const TAKE_UP_AT_ONCE: usize = 64;
 
@@ -374,6 +378,20 @@ impl Live {
 }
 
 impl Shared {
+    /// All entries of an execution, read page by page.
+    pub(crate) async fn whole_journal(&self, key: ExecutionKey) -> Result<Vec<EntryRecord>, StoreError> {
+        let mut records = Vec::new();
+        loop {
+            let from = Seq(u32::try_from(records.len()).unwrap_or(u32::MAX));
+            let page = self.store.journal(key, from, JOURNAL_PAGE).await?;
+            let full = page.len() == JOURNAL_PAGE as usize;
+            records.extend(page);
+            if !full {
+                return Ok(records);
+            }
+        }
+    }
+
     pub(crate) async fn program(&self, digest: Digest) -> Result<Arc<Program>, String> {
         if let Some(program) = self.host.program(digest).await.map_err(|e| e.to_string())? {
             return Ok(program);

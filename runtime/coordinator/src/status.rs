@@ -13,9 +13,6 @@ use crate::calls::CallState;
 use crate::coordinator::Coordinator;
 use crate::note::Note;
 
-/// Entries read at one time.
-const PAGE: u32 = 1_000;
-
 /// How an execution stands.
 #[derive(Debug, Clone)]
 pub struct Status {
@@ -104,15 +101,7 @@ impl Coordinator {
     /// # Errors
     /// [`StatusError`].
     pub async fn view(&self, status: &Status) -> Result<ExecutionView, StatusError> {
-        let mut records = Vec::new();
-        loop {
-            let page = self.journal(status.key, Seq(u32::try_from(records.len()).unwrap_or(u32::MAX)), PAGE).await?;
-            let full = page.len() == PAGE as usize;
-            records.extend(page);
-            if !full {
-                break;
-            }
-        }
+        let records = self.shared.whole_journal(status.key).await?;
         ExecutionView::fold(&records).map_err(|source| StatusError::Journal { gid: status.gid.clone(), source })
     }
 

@@ -1,11 +1,12 @@
 //! One execution: what the host reports to it, and what must be done next.
 //!
 //! The rooms: `fold` makes one from its journal, `guest` has what the guest asks of it and `submit` the calls among
-//! that, `effect` has what it wants done.
+//! that, `invocation` what is known of the guest that asks, `effect` what it wants done.
 
 mod effect;
 mod fold;
 mod guest;
+mod invocation;
 mod submit;
 
 pub use effect::{Effect, Send, Step};
@@ -115,7 +116,7 @@ pub struct Execution {
     prepared: BTreeSet<BranchId>,
     in_flight: BTreeMap<(Scope, Ticket), InFlight>,
     scopes: BTreeMap<Scope, ScopeLog>,
-    guest: Option<guest::GuestRun>,
+    guest: Option<invocation::GuestRun>,
 
     next_seq: Seq,
     journal_bytes: u64,
@@ -317,7 +318,7 @@ impl Execution {
         if !self.can_fail() {
             return false;
         }
-        let registered = self.guest.as_mut().map(guest::GuestRun::take_unrecorded).unwrap_or_default();
+        let registered = self.guest.as_mut().map(invocation::GuestRun::take_unrecorded).unwrap_or_default();
         self.decide(RunResult::Failure { message, details: Vec::new() }, registered);
         true
     }
@@ -431,9 +432,9 @@ impl Execution {
         let seed = seed_of(&self.gid) ^ scope.map_or(0, |index| u64::from(index) + 1);
         let random = Xoshiro256PlusPlus::seed_from_u64(seed);
         let begins_at = if scope.is_some() { self.stepped_at } else { self.runs_at };
-        let mut guest = guest::GuestRun::new(scope, base, log, begins_at, random);
+        let mut guest = invocation::GuestRun::new(scope, base, log, begins_at, random);
         if self.submitted {
-            guest.pivot = guest::Pivot::Passed;
+            guest.pivot = invocation::Pivot::Passed;
         }
         self.guest = Some(guest);
     }

@@ -354,3 +354,92 @@ fn requests_of_one_scope_have_ids_of_their_own() {
         .collect();
     assert_eq!(branches, ["01-r01", "01", "01-r02", "02"]);
 }
+
+#[test]
+fn a_branch_has_one_undo_of_a_kind() {
+    let mut e = strict();
+    let branch = e.new_branch().expect("within limits");
+    for op in [Op::Commit, Op::Rollback] {
+        e.register(op, branch, GuestUndo::Operation(post("bank/one"))).expect("the first of its kind");
+        let error = e.register(op, branch, GuestUndo::Operation(post("bank/two"))).expect_err("the second");
+        assert!(error.contains("branch 01 has its on-") && error.contains("open another branch"), "{error}");
+    }
+}
+
+#[test]
+fn each_notification_has_an_id_of_its_own() {
+    let mut e = strict();
+    for target in ["a", "b", "c"] {
+        e.register(Op::Finish, 0, GuestUndo::Operation(post(target))).expect("any number of them");
+    }
+    e.returned(RunResult::Output(Vec::new())).expect("it may return");
+    let mut ids = Vec::new();
+    while let Step::Finish { index, registration } = e.step() {
+        ids.push(registration.branch.to_string());
+        e.phase_two_done(index, 1);
+    }
+    assert_eq!(ids, ["00-02", "00-01", "00"]);
+}
+
+#[test]
+fn an_undo_is_on_the_database_of_its_action() {
+    let sql = |database: &str| Operation::Sql(SqlOperation { database: database.into(), statements: Vec::new() });
+    for (undo, allowed) in [("a", true), ("b", false)] {
+        let mut e = strict();
+        let branch = e.new_branch().expect("within limits");
+        e.register(Op::Rollback, branch, GuestUndo::Operation(sql(undo))).expect("known branch");
+        let ticket = e.submit(branch, sql("a")).expect("within limits");
+        let refused = mistake(&mut e, ticket);
+        assert_eq!(refused.is_none(), allowed, "{refused:?}");
+        assert!(refused.is_none_or(|text| text.contains("`a` and its undo on `b`")));
+    }
+}
+
+#[test]
+fn what_could_not_be_called_is_not_undone() {
+    let mut e = strict();
+    let branch = e.new_branch().expect("within limits");
+    e.register(Op::Rollback, branch, GuestUndo::Operation(post("bank/undo"))).expect("known branch");
+    let ticket = e.mistake(branch, "no such number".into()).expect("within limits");
+    assert_eq!(mistake(&mut e, ticket).as_deref(), Some("no such number"));
+    // The branch is as new: it may be undone and called otherwise.
+    e.register(Op::Rollback, branch, GuestUndo::Operation(post("bank/other"))).expect("nothing is registered");
+    let ticket = e.mistake(branch, "once more".into()).expect("within limits");
+    assert!(mistake(&mut e, ticket).is_some());
+    e.returned(RunResult::Failure { message: "given up".into(), details: Vec::new() }).expect("it may fail");
+    assert_eq!(e.phase(), Phase::Failed, "nothing was done, so there is nothing to undo");
+}
+
+#[test]
+fn an_answer_that_says_no_does_not_pass_a_pivot() {
+    for (status, passes) in [(200, true), (302, true), (402, false), (404, false)] {
+        let mut e = strict();
+        let request = Operation::Request {
+            method: "POST".into(),
+            url: "http://pay/x".into(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        let ticket = call(&mut e, r#"{"effect": "pivot"}"#, false, request).expect("within limits");
+        let answer = CallResult::Response { status, headers: Vec::new(), body: Vec::new(), refused: false };
+        assert!(e.completed(None, ticket, answer, 1));
+        assert_eq!(e.can_fail(), !passes, "{status}");
+        assert!(e.take(ticket).expect("no misuse").is_some());
+        let failure = RunResult::Failure { message: "declined".into(), details: Vec::new() };
+        assert_eq!(e.returned(failure).is_ok(), !passes, "{status}");
+    }
+}
+
+#[test]
+fn tickets_are_bounded_also_those_given_up() {
+    let (gid, workflow) = ("g-1".parse().expect("valid"), "w".parse().expect("valid"));
+    let limits = GuestLimits { journal_entries: 10, ..GuestLimits::default() };
+    let mut e =
+        Execution::start(gid, workflow, Digest::new([7; 32]), Vec::new(), Rules::default(), limits, Timestamp(1));
+    e.enter(None);
+    for _ in 0..10 {
+        let ticket = e.timer(1_000).expect("within limits");
+        e.cancel(ticket).expect("a timer may be given up");
+    }
+    assert!(matches!(e.timer(1_000), Err(GuestError::Limit(text)) if text.contains("limits.journal_entries")));
+}

@@ -15,8 +15,6 @@ use tokio::time::Instant;
 use super::{Driver, End, Happened};
 use crate::note::Note;
 
-/// Entries read from the store at one time.
-const JOURNAL_PAGE: u32 = 1_000;
 /// Pause before a guest that trapped is run again, and before the store is read again.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -40,17 +38,9 @@ impl Driver {
     /// Reads the journal again and begins with a fresh execution. Everything recorded must be durable.
     pub(super) async fn load(&mut self) -> Result<(), End> {
         let key = self.key.expect("an execution that is loaded is in the store");
-        let mut records = Vec::new();
-        loop {
-            let from = reprise_engine::Seq(u32::try_from(records.len()).unwrap_or(u32::MAX));
-            match self.shared.store.journal(key, from, JOURNAL_PAGE).await {
-                Ok(page) => {
-                    let full = page.len() == JOURNAL_PAGE as usize;
-                    records.extend(page);
-                    if !full {
-                        break;
-                    }
-                }
+        let records = loop {
+            match self.shared.whole_journal(key).await {
+                Ok(records) => break records,
                 Err(StoreError::Damaged(text)) => {
                     return Err(self.quarantine_row("journal", &text).await);
                 }
@@ -62,7 +52,7 @@ impl Driver {
                     }
                 }
             }
-        }
+        };
         match Execution::load(records, self.shared.config.limits) {
             Ok(execution) if *execution.gid() == self.gid => {
                 let waits = execution.unconfirmed().is_some();

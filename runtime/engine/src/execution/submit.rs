@@ -1,6 +1,7 @@
 //! Calls that a guest starts: where they belong, whether they may be made, how long they are pursued.
 
-use super::guest::{Branch, GuestRun, Open, Pivot, describe_result, unknown_branch};
+use super::guest::{describe_result, unknown_branch};
+use super::invocation::{Branch, GuestRun, Open, Pivot};
 use super::{Effect, Execution, GuestError, InFlight};
 use crate::entry::{Entry, Registration, Undo};
 use crate::ids::{BranchId, Ticket};
