@@ -11,8 +11,8 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, Version};
 use axum::response::Redirect;
 use axum::routing::any;
-use reprise_engine::{Answer, Op, Operation, SqlOperation};
-use reprise_outbound::{Outbound, OutboundError, Participant};
+use reprise_engine::{Answer, BranchId, BranchOptions, Op, Operation, SqlOperation};
+use reprise_outbound::{Call, Outbound, OutboundError, Participant};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -106,6 +106,41 @@ async fn options_and_participant_change_the_headers() {
         ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
     ] {
         assert_eq!(seen["headers"][name], want, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_branchs_own_key_is_its_actions() {
+    let outbound = outbound(&server().await);
+    let operation = http("POST", "bank/x", "a");
+    let answer = perform(&outbound, &operation, r#"{"idempotency_key": "mine"}"#, Op::Rollback, None).await;
+    assert_eq!(echoed(answer)["headers"]["idempotency-key"], "order-42-02-rollback");
+}
+
+#[tokio::test]
+async fn an_action_that_must_succeed_says_so() {
+    let outbound = outbound(&server().await);
+    let (gid, operation) = ("order-42".parse().expect("valid gid"), http("POST", "bank/x?must_succeed=forged", ""));
+    for (op, must_succeed, want) in [
+        (Op::Action, true, "branch_id=02&gid=order-42&op=action&trans_type=workflow&must_succeed=true"),
+        (Op::Action, false, "branch_id=02&gid=order-42&op=action&trans_type=workflow"),
+        (Op::Commit, true, "branch_id=02&gid=order-42&op=commit&trans_type=workflow"),
+    ] {
+        let options = BranchOptions::default();
+        let branch = BranchId::of_run(2);
+        let call = Call {
+            gid: &gid,
+            branch,
+            op,
+            operation: &operation,
+            options: &options,
+            must_succeed,
+            attempt: 1,
+            outcome: None,
+        };
+        let seen = echoed(outbound.perform(call).await);
+        assert_eq!(seen["query"], want);
+        assert_eq!(seen["headers"].get("reprise-must-succeed").is_some(), want.contains("must_succeed"));
     }
 }
 
