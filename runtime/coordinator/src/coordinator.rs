@@ -339,7 +339,8 @@ impl Coordinator {
         let (shared, gid, live) = (self.shared.clone(), driver.gid().clone(), driver.live().clone());
         self.shared.drivers.spawn(async move {
             // A bug in one driver must not leave its execution as if somebody worked on it.
-            if std::panic::AssertUnwindSafe(driver.drive()).catch_unwind().await.is_err() {
+            let driven = std::panic::AssertUnwindSafe(Box::pin(driver.drive())).catch_unwind();
+            if driven.await.is_err() {
                 tracing::error!(%gid, "the driver panicked; the next start or trigger takes the execution up again");
                 shared.left(&gid, &live, None);
                 live.admission.send_replace(Admission::Refused("the runtime failed; see its log".into()));

@@ -10,6 +10,7 @@ mod park;
 mod phase_two;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
@@ -19,8 +20,8 @@ use reprise_engine::{Digest, Effect, Execution, Gid, Op, Phase, Send, Seq, Step,
 use reprise_host::{Program, Session};
 use reprise_store::{Activity, ExecutionKey, ExecutionRow, NewExecution, Progress, Write, Written};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::calls::{self, Done, Job, Slot};
 use crate::clock::{instant_of, now};
@@ -106,6 +107,9 @@ pub(crate) struct Driver {
     has_guest: bool,
     resume: HashMap<String, WaitingCall>,
     idle_at: Instant,
+    /// Rings at `idle_at` or before it.
+    idle: Pin<Box<Sleep>>,
+    stopping: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl Driver {
@@ -117,6 +121,7 @@ impl Driver {
         origin: Origin,
     ) -> Self {
         let idle_at = Instant::now() + shared.config.idle;
+        let (idle, stopping) = (Box::pin(sleep_until(idle_at)), Box::pin(shared.stop.clone().cancelled_owned()));
         Self {
             shared,
             gid,
@@ -140,6 +145,8 @@ impl Driver {
             has_guest: false,
             resume: HashMap::new(),
             idle_at,
+            idle,
+            stopping,
         }
     }
 
@@ -370,17 +377,17 @@ impl Driver {
             biased;
             written = acknowledged(&mut self.commits), if !self.commits.is_empty() => written,
             Some(done) = self.calls.next() => Happened::Done(done),
-            () = tokio::time::sleep_until(timer.map_or_else(Instant::now, |(due, _)| instant_of(due))),
+            () = sleep_until(timer.map_or_else(Instant::now, |(due, _)| instant_of(due))),
                 if timer.is_some() =>
             {
                 Happened::TimerDue(timer.expect("checked").1)
             }
-            () = tokio::time::sleep_until(deadline.map_or_else(Instant::now, instant_of)), if deadline.is_some() => {
+            () = sleep_until(deadline.map_or_else(Instant::now, instant_of)), if deadline.is_some() => {
                 Happened::Deadline
             }
             Some(command) = self.commands.recv() => Happened::Command(command),
-            () = self.shared.stop.cancelled() => Happened::Stop,
-            () = tokio::time::sleep_until(self.idle_at) => Happened::Idle,
+            () = self.stopping.as_mut() => Happened::Stop,
+            () = rings(&mut self.idle, self.idle_at) => Happened::Idle,
         }
     }
 
@@ -470,6 +477,21 @@ impl Driver {
                 self.react(written)?;
             }
         }
+    }
+}
+
+/// Returns once `at` has come. The timer is set anew only when it rings too early: it is put off far more often than it
+/// comes to its end.
+async fn rings(timer: &mut Pin<Box<Sleep>>, at: Instant) {
+    if timer.deadline() > at {
+        timer.as_mut().reset(at);
+    }
+    loop {
+        timer.as_mut().await;
+        if timer.deadline() >= at {
+            return;
+        }
+        timer.as_mut().reset(at);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The journal writer: one task, or thread, through which every write of the process goes, many in one transaction.
+//! The journal writer: one task through which every write of the process goes, many in one transaction.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,8 @@ use crate::crash;
 const BATCH_MAX: usize = 256;
 /// Writes that may wait: four batches. Beyond it executions wait where they are.
 const QUEUE_MAX: usize = 4 * BATCH_MAX;
+/// How often others get their turn before a commit.
+const GATHER_MAX: u32 = 4;
 /// First and longest pause while the store is unavailable.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
@@ -42,26 +44,14 @@ pub(crate) struct JournalWriter {
 
 impl JournalWriter {
     /// Starts the writer; it ends when the last handle is dropped and everything queued is written, and says so.
-    ///
-    /// A store that blocks gets a thread. On busy processors each hop between threads waits for its turn, and a task
-    /// that was woken waits for those before it; so the thread takes what is queued, commits and answers by itself.
     pub(crate) fn start(store: Arc<dyn Store>) -> (Self, oneshot::Receiver<()>) {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
-        let blocks = store.blocking().is_some();
         let (end, ended) = oneshot::channel();
-        let work = async move {
-            guarded(store, jobs).await;
+        tokio::spawn(async move {
+            guarded(Committer::new(store), jobs).await;
             // Mostly nobody waits for it.
             let _ = end.send(());
-        };
-        if blocks {
-            let runtime = tokio::runtime::Handle::current();
-            let write = move || runtime.block_on(work);
-            let thread = std::thread::Builder::new().name("journal-writer".into()).spawn(write);
-            thread.expect("a process that can't have a thread more can't serve anybody");
-        } else {
-            tokio::spawn(work);
-        }
+        });
         (Self { queue }, ended)
     }
 
@@ -74,19 +64,20 @@ impl JournalWriter {
     }
 }
 
-async fn guarded(store: Arc<dyn Store>, jobs: mpsc::Receiver<Job>) {
+async fn guarded(committer: Committer, jobs: mpsc::Receiver<Job>) {
     // Without its writer the process can do nothing any more, and the next start can do everything.
-    if std::panic::AssertUnwindSafe(write_all(store, jobs)).catch_unwind().await.is_err() {
+    if std::panic::AssertUnwindSafe(write_all(committer, jobs)).catch_unwind().await.is_err() {
         tracing::error!("the journal writer panicked; the process ends");
         std::process::abort();
     }
 }
 
-async fn write_all(store: Arc<dyn Store>, mut queue: mpsc::Receiver<Job>) {
+async fn write_all(committer: Committer, mut queue: mpsc::Receiver<Job>) {
     let mut jobs: Vec<Job> = Vec::with_capacity(BATCH_MAX);
     let mut writes: Vec<Write> = Vec::with_capacity(BATCH_MAX);
     let mut answers = Vec::with_capacity(BATCH_MAX);
     while queue.recv_many(&mut jobs, BATCH_MAX).await > 0 {
+        gather(&mut queue, &mut jobs).await;
         let mut length = PAUSE.0;
         for job in jobs.drain(..) {
             writes.push(job.write);
@@ -94,10 +85,7 @@ async fn write_all(store: Arc<dyn Store>, mut queue: mpsc::Receiver<Job>) {
         }
         while !writes.is_empty() {
             crash::point("append before");
-            let result = match store.blocking() {
-                Some(store) => store.commit_blocking(&writes),
-                None => store.commit(&writes).await,
-            };
+            let result = committer.commit(&mut writes).await;
             crash::point("append after");
             match result {
                 Ok(written) => {
@@ -111,7 +99,7 @@ async fn write_all(store: Arc<dyn Store>, mut queue: mpsc::Receiver<Job>) {
                     tracing::error!(%error, writes = writes.len(), "the store does not take writes; trying again");
                     refuse_impatient(&error, &mut writes, &mut answers);
                     // New triggers must be told at once, not after the outage.
-                    pause(&*store, length).await;
+                    tokio::time::sleep(length).await;
                     length = (length * 2).min(PAUSE.1);
                     while writes.len() < QUEUE_MAX
                         && let Ok(job) = queue.try_recv()
@@ -125,12 +113,59 @@ async fn write_all(store: Arc<dyn Store>, mut queue: mpsc::Receiver<Job>) {
     }
 }
 
-/// A thread of its own may outlive the runtime's timers.
-async fn pause(store: &dyn Store, length: Duration) {
-    if store.blocking().is_some() {
-        std::thread::park_timeout(length);
-    } else {
-        tokio::time::sleep(length).await;
+/// Lets everybody else who can go on do so before the commit: what they write shares its sync. An idle process loses
+/// no time by that, and a busy one writes as much at a time as its tasks can give.
+async fn gather(queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>) {
+    for _ in 0..GATHER_MAX {
+        let before = jobs.len();
+        tokio::task::yield_now().await;
+        while jobs.len() < BATCH_MAX
+            && let Ok(job) = queue.try_recv()
+        {
+            jobs.push(job);
+        }
+        if jobs.len() == before || jobs.len() >= BATCH_MAX {
+            return;
+        }
+    }
+}
+
+type Committed = (Vec<Write>, Result<Vec<Written>, StoreError>);
+
+/// Commits: by itself, or on a thread of its own where the store blocks.
+struct Committer {
+    store: Arc<dyn Store>,
+    thread: Option<std::sync::mpsc::Sender<(Vec<Write>, oneshot::Sender<Committed>)>>,
+}
+
+impl Committer {
+    fn new(store: Arc<dyn Store>) -> Self {
+        let thread = store.blocking().is_some().then(|| {
+            let (batches, queue) = std::sync::mpsc::channel::<(Vec<Write>, oneshot::Sender<Committed>)>();
+            let store = store.clone();
+            let write = move || {
+                for (writes, answer) in queue {
+                    let Some(blocking) = store.blocking() else { return };
+                    let done = blocking.commit_blocking(&writes);
+                    // The writer that does not wait for it has ended with the process.
+                    let _ = answer.send((writes, done));
+                }
+            };
+            let thread = std::thread::Builder::new().name("journal-writer".into()).spawn(write);
+            thread.expect("a process that can't have a thread more can't serve anybody");
+            batches
+        });
+        Self { store, thread }
+    }
+
+    /// As [`Store::commit`]; `writes` stay what they are.
+    async fn commit(&self, writes: &mut Vec<Write>) -> Result<Vec<Written>, StoreError> {
+        let Some(thread) = &self.thread else { return self.store.commit(writes).await };
+        let (answer, done) = oneshot::channel();
+        thread.send((std::mem::take(writes), answer)).expect("the thread lives as long as this");
+        let (same, result) = done.await.expect("a commit that panics ends the process");
+        *writes = same;
+        result
     }
 }
 

@@ -52,11 +52,14 @@ impl Outbound {
     ///
     /// Dropping the future gives the attempt up; the participant may have acted on it.
     pub async fn perform(&self, call: Call<'_>) -> Answer {
+        // Each on the heap: together they would be as large as the largest of them, and be moved from caller to caller.
         let attempt = match call.operation {
-            Operation::Http { method, target, body } => self.http(&call, method, target, body).await,
-            Operation::Grpc { target, method, message } => self.grpc(&call, target, method, message).await,
-            Operation::Sql(_) | Operation::Xa(_) | Operation::XaFinish { .. } => Ok(self.sql(&call).await),
-            Operation::Request { method, url, headers, body } => self.request(&call, method, url, headers, body).await,
+            Operation::Http { method, target, body } => Box::pin(self.http(&call, method, target, body)).await,
+            Operation::Grpc { target, method, message } => Box::pin(self.grpc(&call, target, method, message)).await,
+            Operation::Sql(_) | Operation::Xa(_) | Operation::XaFinish { .. } => Ok(Box::pin(self.sql(&call)).await),
+            Operation::Request { method, url, headers, body } => {
+                Box::pin(self.request(&call, method, url, headers, body)).await
+            }
         };
         attempt.unwrap_or_else(|unsendable| Answer::Invalid(unsendable.to_string()))
     }
