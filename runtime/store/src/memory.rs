@@ -164,6 +164,7 @@ impl Tables {
         match write {
             Write::Create { execution, entries, progress } => self.create(execution, entries, progress),
             Write::Append { key, entries, progress } => self.append(*key, entries, progress.as_ref()),
+            Write::Claim { key, seen, progress } => self.claim(*key, seen, progress),
         }
     }
 
@@ -175,7 +176,7 @@ impl Tables {
             return Written::Exists;
         }
         let key = ExecutionKey(self.executions.last_key_value().map_or(1, |(newest, _)| newest.0 + 1));
-        let row = ExecutionRow { key, execution: execution.clone(), progress: progress.clone() };
+        let row = ExecutionRow { key, execution: execution.clone(), progress: progress.clone(), elsewhere: false };
         self.executions.insert(key, Kept { row, journal: entries.to_vec() });
         self.gids.insert(execution.gid.clone(), key);
         self.enter(key, progress);
@@ -199,6 +200,19 @@ impl Tables {
             self.leave(key, &before);
             self.enter(key, progress);
         }
+        Written::Appended
+    }
+
+    fn claim(&mut self, key: ExecutionKey, seen: &Progress, progress: &Progress) -> Written {
+        let Some(kept) = self.executions.get_mut(&key) else { return Written::Conflict };
+        let current = &kept.row.progress;
+        let unchanged = |of: &Progress| (of.activity, of.wake_at, of.updated_at);
+        if unchanged(current) != unchanged(seen) {
+            return Written::Conflict;
+        }
+        let before = std::mem::replace(&mut kept.row.progress, progress.clone());
+        self.leave(key, &before);
+        self.enter(key, progress);
         Written::Appended
     }
 
