@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::{ExecutionKey, ExecutionRow, StoreError};
@@ -39,7 +39,7 @@ pub trait Cluster: Send + Sync {
     /// [`StoreError`]; what was taken over all the same is in [`crate::Store::active`].
     async fn adopt(&self, limit: u32) -> Result<Vec<ExecutionRow>, StoreError>;
 
-    /// Those of `keys` that are finished or quarantined, in key order. Other nodes may have closed them.
+    /// Those of `keys` that are closed or quarantined, in key order, whether or not notifications are still delivered. Other nodes may have closed them.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -70,13 +70,14 @@ pub trait Cluster: Send + Sync {
 #[derive(Debug)]
 pub struct LeaseClock {
     until: watch::Sender<Instant>,
+    ended: Notify,
 }
 
 impl LeaseClock {
     /// One that has run out.
     #[must_use]
     pub fn new() -> Self {
-        Self { until: watch::Sender::new(Instant::now()) }
+        Self { until: watch::Sender::new(Instant::now()), ended: Notify::new() }
     }
 
     /// The lease was renewed for `lease` by a request that was sent at `sent`.
@@ -94,6 +95,7 @@ impl LeaseClock {
     /// Nothing may be sent any more.
     pub fn end(&self) {
         self.until.send_replace(Instant::now());
+        self.ended.notify_waiters();
     }
 
     /// Whether something may be sent now.
@@ -114,13 +116,17 @@ impl LeaseClock {
 
     /// Returns when nothing may be sent any more.
     pub async fn lost(&self) {
-        let until = self.until.subscribe();
         loop {
-            let end = *until.borrow();
+            // Many wait here, and each commit renews: they look when the time is over, and are woken by `end` alone.
+            let ended = self.ended.notified();
+            let end = *self.until.borrow();
             if Instant::now() >= end {
                 return;
             }
-            tokio::time::sleep_until(end).await;
+            tokio::select! {
+                () = tokio::time::sleep_until(end) => {}
+                () = ended => {}
+            }
         }
     }
 }

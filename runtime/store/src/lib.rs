@@ -6,6 +6,7 @@
 mod cluster;
 mod codes;
 mod memory;
+mod rules;
 mod server;
 mod sqlite;
 

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use reprise_engine::{Digest, EntryRecord, Gid, Seq, Timestamp, WorkflowName};
 
+use crate::rules::{Place, Standing, follow, place};
 use crate::{
     Activity, Deployment, ExecutionKey, ExecutionRow, ListFilter, NewExecution, Progress, Store, StoreError, Write,
     Written,
@@ -185,14 +186,15 @@ impl Tables {
 
     fn append(&mut self, key: ExecutionKey, entries: &[EntryRecord], progress: Option<&Progress>) -> Written {
         let Some(kept) = self.executions.get_mut(&key) else { return Written::Conflict };
-        let end = kept.journal.len();
-        let first = entries.first().map_or(end, |entry| entry.seq.0 as usize);
-        if !follow(entries, first) {
-            return Written::Conflict;
-        }
-        if first != end {
-            let repeated = kept.journal.get(first..first + entries.len()) == Some(entries);
-            return if repeated { Written::Appended } else { Written::Conflict };
+        let end = u32::try_from(kept.journal.len()).unwrap_or(u32::MAX);
+        match place(entries, end) {
+            Place::Next => {}
+            Place::Before(first) => {
+                let first = first as usize;
+                let repeated = kept.journal.get(first..first + entries.len()) == Some(entries);
+                return if repeated { Written::Appended } else { Written::Conflict };
+            }
+            Place::Nowhere => return Written::Conflict,
         }
         kept.journal.extend_from_slice(entries);
         if let Some(progress) = progress {
@@ -205,9 +207,7 @@ impl Tables {
 
     fn claim(&mut self, key: ExecutionKey, seen: &Progress, progress: &Progress) -> Written {
         let Some(kept) = self.executions.get_mut(&key) else { return Written::Conflict };
-        let current = &kept.row.progress;
-        let unchanged = |of: &Progress| (of.activity, of.wake_at, of.updated_at);
-        if unchanged(current) != unchanged(seen) {
+        if Standing::of(&kept.row.progress) != Standing::of(seen) {
             return Written::Conflict;
         }
         let before = std::mem::replace(&mut kept.row.progress, progress.clone());
@@ -233,11 +233,6 @@ impl Tables {
             (Activity::Parked, None) | (Activity::Finished, _) => {}
         }
     }
-}
-
-/// Whether `entries` stand at `first`, `first + 1`, ...
-fn follow(entries: &[EntryRecord], first: usize) -> bool {
-    entries.iter().enumerate().all(|(i, entry)| entry.seq.0 as usize == first + i)
 }
 
 /// The first key after `after`.
