@@ -9,6 +9,7 @@ mod proxy;
 mod runtime;
 mod stage;
 mod until;
+mod wire;
 
 pub use bank::{Bank, Request};
 pub use books::Books;
@@ -19,6 +20,7 @@ pub use proxy::{Passing, Proxy, Treatment};
 pub use runtime::{Runtime, RuntimeOptions};
 pub use stage::{Stage, scenario};
 pub use until::until;
+pub use wire::{Held, Wire};
 
 /// A client for the processes started here.
 ///

@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// No program takes longer to be ready.
@@ -70,9 +71,36 @@ impl Process {
     /// # Errors
     /// It can't be signalled.
     pub fn terminate(&mut self) -> Result<ExitStatus> {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+        self.signal(Signal::TERM)?;
         Ok(self.child.wait()?)
+    }
+
+    /// Asks it to end (SIGTERM), and leaves it to it when.
+    ///
+    /// # Errors
+    /// It can't be signalled.
+    pub fn ask_to_end(&self) -> Result<()> {
+        self.signal(Signal::TERM)
+    }
+
+    /// Has it stand still (SIGSTOP), as a machine that is out of memory or is moved to another host does.
+    ///
+    /// # Errors
+    /// It can't be signalled.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Has it go on (SIGCONT).
+    ///
+    /// # Errors
+    /// It can't be signalled.
+    pub fn thaw(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(kill_process(Pid::from_child(&self.child), signal)?)
     }
 
     /// Waits until it has ended by itself.
@@ -88,7 +116,15 @@ impl Process {
     /// # Errors
     /// It can't be waited for.
     pub fn ended(&mut self) -> Result<bool> {
-        Ok(self.child.try_wait()?.is_some())
+        Ok(self.exit()?.is_some())
+    }
+
+    /// How it has ended; none while it runs.
+    ///
+    /// # Errors
+    /// It can't be waited for.
+    pub fn exit(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
     }
 
     /// Its process id.

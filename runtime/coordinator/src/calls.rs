@@ -14,7 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{instant_of, now, timestamp_of};
 use crate::crash;
+use crate::lease::Lease;
 use crate::note::WaitingCall;
+
+/// What a call waits for while this node has lost its lease.
+const LEASE: &str = "lease";
 
 /// Which operation of an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,7 +55,8 @@ pub struct CallState {
     pub attempts: u32,
     /// When the next attempt is due; none while one is under way or waits for something without a time.
     pub next_attempt_at: Option<Timestamp>,
-    /// What the next attempt waits for at its participant: `paused`, `breaker`, `concurrency`, `rate`.
+    /// What the next attempt waits for at its participant: `paused`, `breaker`, `concurrency`, `rate`; or `lease`: this
+    /// node has no contact with its database.
     pub waiting_for: Option<&'static str>,
     /// What the last attempt ended in.
     pub last_error: Option<String>,
@@ -102,16 +107,26 @@ impl CallState {
 
     /// Notes what its next attempt waits for. One that waits for an open breaker has a time, so that the execution need
     /// not stay in memory; the deadline may come before it.
-    fn waits(&mut self, wait: Wait, late_at: Option<Timestamp>) {
-        self.waiting_for = Some(wait.name());
-        self.next_attempt_at = match wait {
-            Wait::Breaker { until: Some(until) } => {
+    fn waits(&mut self, awaited: Awaited, late_at: Option<Timestamp>) {
+        (self.waiting_for, self.next_attempt_at) = match awaited {
+            Awaited::Lease => (Some(LEASE), None),
+            Awaited::Participant(wait @ Wait::Breaker { until: Some(until) }) => {
                 let until = timestamp_of(until);
-                Some(late_at.map_or(until, |late_at| until.min(late_at)))
+                (Some(wait.name()), Some(late_at.map_or(until, |late_at| until.min(late_at))))
             }
-            Wait::Breaker { until: None } | Wait::Paused | Wait::Concurrency | Wait::Rate => None,
+            Awaited::Participant(
+                wait @ (Wait::Breaker { until: None } | Wait::Paused | Wait::Concurrency | Wait::Rate),
+            ) => (Some(wait.name()), None),
         };
     }
+}
+
+/// What an attempt waits for.
+enum Awaited {
+    /// This node's contact with its database.
+    Lease,
+    /// Its participant.
+    Participant(Wait),
 }
 
 /// One operation to perform until it has a result.
@@ -145,17 +160,28 @@ pub(crate) struct Done {
     pub(crate) waiting: Option<WaitingCall>,
 }
 
+/// Who performs jobs.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller<'a> {
+    pub(crate) outbound: &'a Outbound,
+    pub(crate) lease: &'a Lease,
+    pub(crate) board: &'a CallBoard,
+}
+
 /// Performs a job: attempts and pauses until there is a result or `stop` is set. A running attempt is not interrupted
-/// by `stop`: the participant may be acting on it.
-pub(crate) async fn perform(outbound: &Outbound, board: &CallBoard, job: Job, stop: CancellationToken) -> Done {
-    let mut effort = Effort::new(outbound, board, job, stop);
+/// by `stop`: the participant may be acting on it. The end of the lease interrupts it: from then on another node may act.
+pub(crate) async fn perform(caller: Caller<'_>, job: Job, stop: CancellationToken) -> Done {
+    let mut effort = Effort::new(caller, job, stop);
     loop {
         effort.show();
         effort.pause().await;
         let answer = match effort.turn().await {
             Turn::Stopped => return effort.stopped(),
             Turn::Late => effort.late(),
-            Turn::Go(admitted) => effort.attempt(admitted).await,
+            Turn::Go(admitted) => match effort.attempt(admitted).await {
+                Some(answer) => answer,
+                None => continue,
+            },
         };
         if let Some(result) = effort.judge(answer) {
             return effort.finished(result);
@@ -165,8 +191,7 @@ pub(crate) async fn perform(outbound: &Outbound, board: &CallBoard, job: Job, st
 
 /// A job being performed.
 struct Effort<'a> {
-    outbound: &'a Outbound,
-    board: &'a CallBoard,
+    caller: Caller<'a>,
     stop: CancellationToken,
     job: Job,
     state: CallState,
@@ -181,9 +206,9 @@ enum Turn<'a> {
 }
 
 impl<'a> Effort<'a> {
-    fn new(outbound: &'a Outbound, board: &'a CallBoard, mut job: Job, stop: CancellationToken) -> Self {
+    fn new(caller: Caller<'a>, mut job: Job, stop: CancellationToken) -> Self {
         // What the participant's configuration says lies under what the call says.
-        if let Some(defaults) = outbound.defaults(&job.operation) {
+        if let Some(defaults) = caller.outbound.defaults(&job.operation) {
             let own = std::mem::replace(&mut job.options, defaults.clone());
             job.options.lay_over(own);
         }
@@ -202,11 +227,11 @@ impl<'a> Effort<'a> {
             stuck: false,
             unknown,
         };
-        Self { outbound, board, stop, job, state }
+        Self { caller, stop, job, state }
     }
 
     fn show(&self) {
-        self.board.with(|calls| calls.insert(self.job.slot, self.state.clone()));
+        self.caller.board.with(|calls| calls.insert(self.job.slot, self.state.clone()));
     }
 
     /// Waits until the next attempt is due.
@@ -219,9 +244,10 @@ impl<'a> Effort<'a> {
         }
     }
 
-    /// Waits until the participant takes an attempt. That is no attempt, and nothing is sent meanwhile.
+    /// Waits until this node may send and the participant takes an attempt. That is no attempt, and nothing is sent
+    /// meanwhile.
     async fn turn(&mut self) -> Turn<'a> {
-        let Self { outbound, board, stop, job, state } = self;
+        let Self { caller: Caller { outbound, lease, board }, stop, job, state } = self;
         if stop.is_cancelled() {
             return Turn::Stopped;
         }
@@ -229,15 +255,30 @@ impl<'a> Effort<'a> {
         if late_at.is_some_and(|late_at| late_at <= now()) {
             return Turn::Late;
         }
-        let tell = |wait| {
+        let mut tell = |wait| {
             state.waits(wait, late_at);
             board.with(|calls| calls.insert(job.slot, state.clone()));
         };
-        let admitted = tokio::select! {
-            biased;
-            () = stop.cancelled() => return Turn::Stopped,
-            admitted = outbound.admit(&job.operation, tell) => admitted,
-            () = passes(late_at) => return Turn::Late,
+        let admitted = loop {
+            if !lease.holds() {
+                tell(Awaited::Lease);
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return Turn::Stopped,
+                    () = lease.held() => {}
+                    () = passes(late_at) => return Turn::Late,
+                }
+            }
+            let admitted = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Turn::Stopped,
+                admitted = outbound.admit(&job.operation, |wait| tell(Awaited::Participant(wait))) => admitted,
+                () = passes(late_at) => return Turn::Late,
+            };
+            // It may have been lost while the participant was waited for.
+            if lease.holds() {
+                break admitted;
+            }
         };
         if state.next_attempt_at.take().is_some() | state.waiting_for.take().is_some() {
             self.show();
@@ -253,11 +294,12 @@ impl<'a> Effort<'a> {
         Answer::Lost(text.unwrap_or_else(nothing))
     }
 
-    async fn attempt(&mut self, admitted: Admitted<'a>) -> Answer {
+    /// None if it was given up, as the lease was lost meanwhile: it is repeated, and counts as made.
+    async fn attempt(&mut self, admitted: Admitted<'a>) -> Option<Answer> {
         self.state.attempts += 1;
-        let job = &self.job;
+        let (job, Caller { outbound, lease, .. }) = (&self.job, self.caller);
         crash::point("send before");
-        let attempt = self.outbound.perform(Call {
+        let attempt = outbound.perform(Call {
             gid: &job.gid,
             branch: job.branch,
             op: job.op,
@@ -267,7 +309,15 @@ impl<'a> Effort<'a> {
             attempt: self.state.attempts,
             outcome: job.ended,
         });
-        let answer = within(job.late_at(), attempt).await;
+        let answer = tokio::select! {
+            biased;
+            answer = within(job.late_at(), attempt) => answer,
+            () = lease.lost() => {
+                let text = "given up without an answer, as this node had lost its lease";
+                self.state.last_error = Some(text.into());
+                return None;
+            }
+        };
         crash::point("send after");
         let outcome = answer.outcome(job.operation.convention(), &job.options.outcome_map);
         self.state.unknown += u32::from(outcome != Outcome::Ongoing);
@@ -275,7 +325,7 @@ impl<'a> Effort<'a> {
         if !matches!(answer, Answer::Invalid(_)) {
             admitted.ended(outcome);
         }
-        answer
+        Some(answer)
     }
 
     /// The result, or none if it is tried again.
@@ -302,13 +352,13 @@ impl<'a> Effort<'a> {
 
     fn finished(self, result: CallResult) -> Done {
         let slot = self.job.slot;
-        self.board.with(|calls| calls.remove(&slot));
+        self.caller.board.with(|calls| calls.remove(&slot));
         Done { slot, result: Some(result), attempts: self.state.attempts, waiting: None }
     }
 
     fn stopped(self) -> Done {
         let slot = self.job.slot;
-        self.board.with(|calls| calls.remove(&slot));
+        self.caller.board.with(|calls| calls.remove(&slot));
         let waiting = self.state.next_attempt_at.unwrap_or_else(now);
         Done {
             slot,

@@ -1,17 +1,27 @@
 //! Commands: what somebody outside tells an execution, wherever it is at the moment.
 //!
-//! An execution that is not in memory is taken up for its command. The answer comes when what it changed is durable.
+//! An execution that is not in memory is taken up for its command; one that another node works on gets a letter. The
+//! answer comes when what it changed is durable.
+
+use std::time::Duration;
 
 use reprise_engine::{Execution, Gid, Phase};
 use reprise_store::{Activity, ExecutionRow, StoreError};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use crate::coordinator::{Coordinator, TakeUp};
+use crate::cluster::Errand;
+use crate::coordinator::Coordinator;
 use crate::status::{Status, StatusError};
+use crate::take_up::TakeUp;
+
+/// Before an execution is looked for again that was on its way somewhere.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What the sender of a two-phase message says about its local transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum MessageVerdict {
     /// It is committed: run.
     Submit,
@@ -44,6 +54,9 @@ pub enum CommandError {
         /// Why.
         why: String,
     },
+    /// Another node works on it, and does not react.
+    #[error("another node works on `{0}` and does not answer; repeat the same")]
+    NoAnswer(Gid),
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -76,23 +89,10 @@ impl Coordinator {
     /// # Errors
     /// [`CommandError`].
     pub async fn decide(&self, gid: &Gid, verdict: MessageVerdict) -> Result<Status, CommandError> {
-        let told = loop {
-            if let Some(told) = self.tell(gid, verdict).await {
-                break told;
-            }
-            if self.shared.stop.is_cancelled() {
-                return Err(CommandError::ShuttingDown);
-            }
-            // It is not in memory, or left it before it could listen.
-            let row = self.shared.store.execution(gid).await?.ok_or_else(|| CommandError::Unknown(gid.clone()))?;
-            let execution = self.fold(&row).await?;
-            let listens = row.progress.activity != Activity::Finished && execution.unconfirmed().is_some();
-            if !listens {
-                break judge(&execution, verdict);
-            }
-            self.take_up(vec![row], TakeUp::Asked).await;
-        };
-        match told {
+        let mut errand = Errand::new(gid, verdict, self.shared.config.answer_wait);
+        let told = self.told(gid, verdict, &mut errand).await;
+        errand.end(self.shared.store.cluster()).await;
+        match told? {
             Told::Agreed => self.status(gid).await.map_err(|error| match error {
                 StatusError::Unknown(gid) => CommandError::Unknown(gid),
                 StatusError::Journal { gid, source } => CommandError::Journal { gid, why: source.to_string() },
@@ -103,8 +103,32 @@ impl Coordinator {
         }
     }
 
+    /// What the execution makes of a verdict, wherever it is.
+    async fn told(&self, gid: &Gid, verdict: MessageVerdict, errand: &mut Errand) -> Result<Told, CommandError> {
+        loop {
+            if let Some(told) = self.tell(gid, verdict).await {
+                return Ok(told);
+            }
+            if self.shared.stop.is_cancelled() {
+                return Err(CommandError::ShuttingDown);
+            }
+            // It is not in memory, or left it before it could listen.
+            let row = self.shared.store.execution(gid).await?.ok_or_else(|| CommandError::Unknown(gid.clone()))?;
+            let execution = self.fold(&row).await?;
+            let listens = row.progress.activity != Activity::Finished && execution.unconfirmed().is_some();
+            if !listens {
+                return Ok(judge(&execution, verdict));
+            }
+            match self.shared.store.cluster().filter(|_| row.elsewhere) {
+                Some(cluster) => errand.run(cluster, row.key).await?,
+                None if self.take_up(vec![row], TakeUp::Asked).await > 0 => {}
+                None => tokio::time::sleep(PAUSE).await,
+            }
+        }
+    }
+
     /// What the driver answers; none if there is none, or it left.
-    async fn tell(&self, gid: &Gid, verdict: MessageVerdict) -> Option<Told> {
+    pub(crate) async fn tell(&self, gid: &Gid, verdict: MessageVerdict) -> Option<Told> {
         let live = self.shared.live.get(gid).map(|live| live.value().clone())?;
         let (reply, told) = oneshot::channel();
         live.commands.send(Command { verdict, reply }).await.ok()?;

@@ -23,6 +23,12 @@ pub struct CoordinatorConfig {
     pub stuck_attempts: u32,
     /// Pause between two searches for prepared transactions that nobody has ended.
     pub xa_sweep: Duration,
+    /// Executions of dead nodes that this one takes over, per second; at least 1.
+    pub adopt_per_s: u32,
+    /// How long a command waits for the node that works on its execution.
+    pub answer_wait: Duration,
+    /// How long an execution waits for a node that can read its journal, if this one is too old for that.
+    pub newer_wait: Duration,
     /// Whether calls of executions admitted from now on must say how they are undone.
     pub completeness: Completeness,
 }
@@ -38,6 +44,9 @@ impl Default for CoordinatorConfig {
             trap_retries: 3,
             stuck_attempts: 10,
             xa_sweep: Duration::from_secs(60),
+            adopt_per_s: 500,
+            answer_wait: Duration::from_secs(15),
+            newer_wait: Duration::from_secs(10),
             completeness: Completeness::default(),
         }
     }

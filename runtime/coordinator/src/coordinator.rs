@@ -3,17 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dashmap::DashMap;
 use dashmap::mapref::entry::Entry as Slot;
-use futures::{FutureExt as _, StreamExt as _};
+use dashmap::{DashMap, DashSet};
+use futures::FutureExt as _;
 use reprise_engine::{Digest, EntryRecord, Execution, Gid, QueryBack, Rules, Seq, Timestamp, WorkflowName};
 use reprise_host::{Host, Program};
 use reprise_outbound::Outbound;
-use reprise_store::{
-    Activity, Deployment, ExecutionKey, ExecutionRow, InputHash, Progress, Store, StoreError, Write, Written,
-};
+use reprise_store::{Activity, Deployment, ExecutionKey, InputHash, Store, StoreError};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -22,20 +21,19 @@ use crate::calls::CallBoard;
 use crate::clock::now;
 use crate::command::Command;
 use crate::config::CoordinatorConfig;
+use crate::deploy::{Deployments, Recalled};
 use crate::driver::{Driver, Origin};
 use crate::events::{Event, Events};
-use crate::journal_writer::{JournalWriter, Patience};
-use crate::note::Note;
+use crate::journal_writer::{JournalWriter, News};
+use crate::lease::Lease;
+use crate::take_up::TakeUp;
 use crate::wake::Waker;
+use crate::{cluster, sweep, wake};
 
-/// Rows read at one time, at start and when they are due.
-pub(crate) const TAKE_UP_MAX: u32 = 200;
 /// Commands to one execution that wait; who has more to say waits for a place.
 const COMMANDS: usize = 8;
 /// Entries read from the store at one time.
 const JOURNAL_PAGE: u32 = 1_000;
-/// Rows taken up at one time.
-const TAKE_UP_AT_ONCE: usize = 64;
 
 /// Owns the executions of this process. Cheap to clone.
 #[derive(Clone)]
@@ -52,10 +50,17 @@ pub(crate) struct Shared {
     pub(crate) writer: JournalWriter,
     pub(crate) events: Events,
     pub(crate) live: DashMap<Gid, Arc<Live>>,
-    pub(crate) deployments: DashMap<WorkflowName, Deployment>,
+    pub(crate) deployments: Deployments,
     pub(crate) active: Arc<Semaphore>,
     pub(crate) instances: Arc<Semaphore>,
     pub(crate) waker: Waker,
+    /// Some executions of this node may have nobody who works on them: a write happened whose answer was lost.
+    pub(crate) strays: Arc<Notify>,
+    /// Executions that only a newer runtime can read, and that it gets the time to take up.
+    pub(crate) left_to_newer: Arc<DashSet<Gid>>,
+    /// Whether the operator has been told that there are such.
+    pub(crate) told_newer: AtomicBool,
+    pub(crate) lease: Lease,
     pub(crate) pausing: tokio::sync::Mutex<()>,
     pub(crate) stop: CancellationToken,
     drivers: TaskTracker,
@@ -69,17 +74,6 @@ pub(crate) struct Live {
     pub(crate) admission: watch::Sender<Admission>,
     pub(crate) board: CallBoard,
     pub(crate) commands: mpsc::Sender<Command>,
-}
-
-/// Why an execution of the store is taken up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TakeUp {
-    /// It was left behind, or its time has come.
-    Due,
-    /// A fixed component was deployed.
-    Fixed(Digest),
-    /// Somebody has a command for it.
-    Asked,
 }
 
 /// How the admission of an execution stands.
@@ -108,10 +102,12 @@ impl Coordinator {
     ) -> Result<Self, StoreError> {
         store.ping().await?;
         crate::participants::pause_again(&*store, &outbound).await?;
-        let writer = JournalWriter::start(store.clone()).0;
+        let (lease, strays) = (Lease::of(store.clone()), Arc::<Notify>::default());
+        let writer = JournalWriter::start(store.clone(), News { lease: lease.clone(), failed: strays.clone() }).0;
         let shared = Arc::new(Shared {
             active: Arc::new(Semaphore::new(config.active_max)),
             instances: Arc::new(Semaphore::new(config.instances)),
+            deployments: Deployments::of(&*store),
             config,
             store,
             host,
@@ -119,17 +115,27 @@ impl Coordinator {
             writer,
             events: Events::new(),
             live: DashMap::new(),
-            deployments: DashMap::new(),
             waker: Waker::new(),
+            strays,
+            left_to_newer: Arc::default(),
+            told_newer: AtomicBool::new(false),
+            lease,
             pausing: tokio::sync::Mutex::new(()),
             stop: CancellationToken::new(),
             drivers: TaskTracker::new(),
             admits: AtomicBool::new(true),
         });
         let coordinator = Self { shared };
-        coordinator.shared.drivers.spawn(crate::wake::take_up_left_behind(coordinator.clone()));
-        coordinator.shared.drivers.spawn(crate::wake::wake_when_due(coordinator.clone()));
-        coordinator.shared.drivers.spawn(crate::sweep::sweep_from_time_to_time(coordinator.clone()));
+        let tasks = &coordinator.shared.drivers;
+        tasks.spawn(wake::take_up_left_behind(coordinator.clone()));
+        tasks.spawn(wake::take_up_strays(coordinator.clone()));
+        tasks.spawn(wake::wake_when_due(coordinator.clone()));
+        tasks.spawn(sweep::sweep_from_time_to_time(coordinator.clone()));
+        if coordinator.shared.store.cluster().is_some() {
+            tasks.spawn(cluster::look_from_time_to_time(coordinator.clone()));
+            tasks.spawn(cluster::read_letters(coordinator.clone()));
+            tasks.spawn(cluster::watch_settled(coordinator.clone()));
+        }
         Ok(coordinator)
     }
 
@@ -236,8 +242,8 @@ impl Coordinator {
         match row.map_err(|e| TriggerError::Unavailable(e.to_string()))? {
             Some(row) => {
                 compare(trigger, hash, &row.execution.workflow, row.execution.input_hash)?;
-                if row.progress.activity == Activity::Active {
-                    // Nobody works on it: this trigger came between a restart and its recovery.
+                if row.progress.activity == Activity::Active && !row.elsewhere {
+                    // Nobody works on it: this trigger came between a restart, or a takeover, and its recovery.
                     let coordinator = self.clone();
                     self.shared.drivers.spawn(async move { coordinator.take_up(vec![row], TakeUp::Due).await });
                 }
@@ -254,13 +260,21 @@ impl Coordinator {
     }
 
     pub(crate) async fn newest(&self, workflow: &WorkflowName) -> Result<Deployment, TriggerError> {
-        if let Some(deployment) = self.shared.deployments.get(workflow) {
-            return Ok(deployment.clone());
-        }
-        let all = self.shared.store.deployments(Some(workflow)).await;
-        let newest = all.map_err(|e| TriggerError::Unavailable(e.to_string()))?.into_iter().next();
+        let known = match self.shared.deployments.recall(workflow, Instant::now()) {
+            Recalled::Sure(deployment) => return Ok(deployment),
+            Recalled::Old(deployment) => Some(deployment),
+            Recalled::Nothing => None,
+        };
+        let newest = match (self.shared.store.deployments(Some(workflow)).await, known) {
+            (Ok(all), _) => all.into_iter().next(),
+            (Err(error), Some(known)) => {
+                tracing::debug!(%workflow, %error, "the newest version can't be read; going on with the known one");
+                return Ok(known);
+            }
+            (Err(error), None) => return Err(TriggerError::Unavailable(error.to_string())),
+        };
         let deployment = newest.ok_or_else(|| TriggerError::UnknownWorkflow(workflow.clone()))?;
-        self.shared.deployed(&deployment);
+        self.shared.deployments.remember(&deployment, Instant::now());
         Ok(deployment)
     }
 
@@ -269,73 +283,7 @@ impl Coordinator {
         self.shared.program(digest).await
     }
 
-    /// Takes up executions that the store has, if `why` is reason enough. Skips those in memory. How many.
-    pub(crate) async fn take_up(&self, rows: Vec<ExecutionRow>, why: TakeUp) -> usize {
-        // Together, so that their writes share a transaction.
-        let all = futures::stream::iter(rows).map(|row| self.take_up_one(row, why));
-        all.buffer_unordered(TAKE_UP_AT_ONCE).filter(|taken| std::future::ready(*taken)).count().await
-    }
-
-    async fn take_up_one(&self, row: ExecutionRow, why: TakeUp) -> bool {
-        let gid = row.execution.gid;
-        let (live, commands) = Live::new(row.execution.workflow, row.execution.input_hash, Admission::Admitted);
-        if !self.shared.entered(&gid, &live).await {
-            return false;
-        }
-        // The row was read before the place in memory was ours: only now can nobody else change it.
-        let taken = self.take_up_reserved(&gid, &live, commands, why).await.unwrap_or_else(|error| {
-            tracing::error!(%gid, %error, "the execution can't be taken up; the next start or trigger does");
-            false
-        });
-        if !taken {
-            self.shared.left(&gid, &live, None);
-        }
-        taken
-    }
-
-    async fn take_up_reserved(
-        &self,
-        gid: &Gid,
-        live: &Arc<Live>,
-        commands: mpsc::Receiver<Command>,
-        why: TakeUp,
-    ) -> Result<bool, StoreError> {
-        let shared = &self.shared;
-        let Some(row) = shared.store.execution(gid).await? else { return Ok(false) };
-        let is_due = match row.progress.activity {
-            Activity::Active => true,
-            Activity::Parked => why == TakeUp::Asked || row.progress.wake_at.is_none_or(|due| due <= now()),
-            Activity::Quarantined => why != TakeUp::Due,
-            Activity::Finished => false,
-        };
-        if !is_due {
-            return Ok(false);
-        }
-        let permit = tokio::select! {
-            permit = shared.active.clone().acquire_owned() => permit.expect("the semaphore is never closed"),
-            () = shared.stop.cancelled() => return Ok(false),
-        };
-        let note = row.progress.note.as_deref().and_then(Note::from_json);
-        if row.progress.activity != Activity::Active {
-            // A crash from here on finds it among those that somebody worked on.
-            let left = note.clone().map(|note| note.under_way().to_json()).or(row.progress.note.clone());
-            let (activity, updated_at) = (Activity::Active, now());
-            let progress = Progress { activity, wake_at: None, note: left, updated_at, ..row.progress };
-            let write = Write::Append { key: row.key, entries: Vec::new(), progress: Some(progress) };
-            match shared.writer.write(write, Patience::Wait).await.await {
-                Ok(Ok(Written::Appended)) => {}
-                Ok(Ok(_)) => return Err(StoreError::Damaged("the execution is gone".into())),
-                Ok(Err(error)) => return Err(error),
-                Err(_) => return Ok(false),
-            }
-        }
-        let upgrade = if let TakeUp::Fixed(digest) = why { Some(digest) } else { None };
-        let origin = Origin::Store { key: row.key, note, upgrade };
-        self.spawn(Driver::new(shared.clone(), gid.clone(), live.clone(), commands, origin), permit);
-        Ok(true)
-    }
-
-    fn spawn(&self, driver: Driver, permit: OwnedSemaphorePermit) {
+    pub(crate) fn spawn(&self, driver: Driver, permit: OwnedSemaphorePermit) {
         let (shared, gid, live) = (self.shared.clone(), driver.gid().clone(), driver.live().clone());
         self.shared.drivers.spawn(async move {
             // A bug in one driver must not leave its execution as if somebody worked on it.
@@ -367,7 +315,7 @@ fn compare(
 }
 
 impl Live {
-    fn new(
+    pub(crate) fn new(
         workflow: WorkflowName,
         input_hash: InputHash,
         admission: Admission,
@@ -402,41 +350,11 @@ impl Shared {
         Ok(self.host.prepare(bytes).await.map_err(|e| e.to_string())?.program)
     }
 
-    /// Puts an execution of the store into memory; false if it is there. A trigger that has yet to learn that its gid
-    /// is taken holds the place for a moment: that passes, and must not keep the execution out.
-    async fn entered(&self, gid: &Gid, live: &Arc<Live>) -> bool {
-        loop {
-            let other = match self.live.entry(gid.clone()) {
-                Slot::Occupied(other) => other.get().clone(),
-                Slot::Vacant(slot) => {
-                    slot.insert(live.clone());
-                    return true;
-                }
-            };
-            let mut receiver = other.admission.subscribe();
-            let decided = receiver.wait_for(|admission| !matches!(admission, Admission::Pending)).await;
-            // Whoever is not admitted has left memory before it says so.
-            if decided.is_ok_and(|admission| matches!(*admission, Admission::Admitted)) {
-                return false;
-            }
-        }
-    }
-
     /// Forgets an execution that left memory; `wake_at` is when it is due again.
     pub(crate) fn left(&self, gid: &Gid, live: &Arc<Live>, wake_at: Option<Timestamp>) {
         self.live.remove_if(gid, |_, current| Arc::ptr_eq(current, live));
         if let Some(due) = wake_at {
             self.waker.due(due);
-        }
-    }
-
-    /// Remembers a deployment, unless a newer one is known.
-    pub(crate) fn deployed(&self, deployment: &Deployment) {
-        let known = self.deployments.entry(deployment.workflow.clone()).or_insert_with(|| deployment.clone());
-        let is_newer = known.version < deployment.version;
-        let mut known = known;
-        if is_newer {
-            *known = deployment.clone();
         }
     }
 }

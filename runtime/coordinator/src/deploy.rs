@@ -2,16 +2,22 @@
 
 use std::time::Duration;
 
+use dashmap::DashMap;
 use reprise_engine::WorkflowName;
 use reprise_host::ComponentError;
-use reprise_store::{Deployment, StoreError};
+use reprise_store::{Deployment, Store, StoreError};
 use thiserror::Error;
+use tokio::time::Instant;
 
 use crate::clock::now;
-use crate::coordinator::{Coordinator, TAKE_UP_MAX, TakeUp};
+use crate::coordinator::Coordinator;
+use crate::take_up::{TAKE_UP_MAX, TakeUp};
 
 /// How long a deployment waits for quarantined executions to be taken up.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
+
+/// How long a node among others takes what it knows for the newest.
+const TRUST: Duration = Duration::from_millis(500);
 
 /// A deployed component.
 #[derive(Debug)]
@@ -43,7 +49,7 @@ impl Coordinator {
         let shared = &self.shared;
         let prepared = shared.host.prepare(component.clone()).await?;
         let deployment = shared.store.deploy(&workflow, prepared.digest, &component, now()).await?;
-        shared.deployed(&deployment);
+        shared.deployments.remember(&deployment, Instant::now());
         let coordinator = self.clone();
         let digest = deployment.digest;
         let retry = tokio::spawn(async move { coordinator.retry_quarantined(workflow, digest).await });
@@ -69,5 +75,89 @@ impl Coordinator {
             tracing::info!(%workflow, executions = rows.len(), "trying quarantined executions with the new component");
             self.take_up(rows, TakeUp::Fixed(digest)).await;
         }
+    }
+}
+
+/// The newest deployment of each workflow that was asked for. Where nobody else deploys, what is known is so.
+#[derive(Debug)]
+pub(crate) struct Deployments {
+    known: DashMap<WorkflowName, (Deployment, Instant)>,
+    trust: Option<Duration>,
+}
+
+/// What is known of a workflow's newest deployment.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Recalled {
+    /// It is this one.
+    Sure(Deployment),
+    /// It was this one a while ago. Who hears so reads anew; others are told the same as before until then.
+    Old(Deployment),
+    /// Nothing.
+    Nothing,
+}
+
+impl Deployments {
+    pub(crate) fn of(store: &dyn Store) -> Self {
+        Self { known: DashMap::new(), trust: store.cluster().map(|_| TRUST) }
+    }
+
+    pub(crate) fn recall(&self, workflow: &WorkflowName, now: Instant) -> Recalled {
+        let is_old = |read_at: &Instant| self.trust.is_some_and(|trust| now.duration_since(*read_at) >= trust);
+        match self.known.get(workflow) {
+            None => return Recalled::Nothing,
+            Some(known) if !is_old(&known.1) => return Recalled::Sure(known.0.clone()),
+            Some(_) => {}
+        }
+        let Some(mut known) = self.known.get_mut(workflow) else { return Recalled::Nothing };
+        // Several may have come here at once: one of them reads.
+        if !is_old(&known.1) {
+            return Recalled::Sure(known.0.clone());
+        }
+        known.1 = now;
+        Recalled::Old(known.0.clone())
+    }
+
+    /// Remembers a deployment that was read or made now, unless a newer one is known.
+    pub(crate) fn remember(&self, deployment: &Deployment, now: Instant) {
+        let mut known = self.known.entry(deployment.workflow.clone()).or_insert_with(|| (deployment.clone(), now));
+        known.1 = now;
+        if known.0.version < deployment.version {
+            known.0 = deployment.clone();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reprise_engine::{Digest, Timestamp};
+
+    use super::*;
+
+    fn version(version: u32) -> Deployment {
+        let workflow = "w".parse().expect("valid");
+        Deployment { workflow, version, digest: Digest::new([0; 32]), deployed_at: Timestamp(1) }
+    }
+
+    #[test]
+    fn one_of_many_reads_what_another_node_may_have_deployed() {
+        let deployments = Deployments { known: DashMap::new(), trust: Some(TRUST) };
+        let (workflow, start) = (version(1).workflow, Instant::now());
+        assert_eq!(deployments.recall(&workflow, start), Recalled::Nothing);
+        deployments.remember(&version(2), start);
+        deployments.remember(&version(1), start);
+        assert_eq!(deployments.recall(&workflow, start), Recalled::Sure(version(2)));
+        let later = start + TRUST;
+        assert_eq!(deployments.recall(&workflow, later), Recalled::Old(version(2)));
+        assert_eq!(deployments.recall(&workflow, later), Recalled::Sure(version(2)), "the other one reads");
+        deployments.remember(&version(3), later);
+        assert_eq!(deployments.recall(&workflow, later), Recalled::Sure(version(3)));
+    }
+
+    #[test]
+    fn alone_a_node_knows_what_it_knows() {
+        let deployments = Deployments { known: DashMap::new(), trust: None };
+        let start = Instant::now();
+        deployments.remember(&version(1), start);
+        assert_eq!(deployments.recall(&version(1).workflow, start + TRUST * 1_000), Recalled::Sure(version(1)));
     }
 }

@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::calls::{self, Done, Job, Slot};
+use crate::calls::{self, Caller, Done, Job, Slot};
 use crate::clock::{instant_of, now};
 use crate::command::{Command, Told};
 use crate::coordinator::{Admission, Live, Shared};
@@ -158,16 +158,12 @@ impl Driver {
         &self.live
     }
 
-    /// Owns the execution until it is finished, parked, quarantined or the process stops.
+    /// Owns the execution until it is finished, parked, quarantined, the process stops or another node takes over.
     pub(crate) async fn drive(mut self) {
-        let end = match self.begin().await {
-            Ok(()) => loop {
-                match self.advance().await {
-                    Ok(()) => {}
-                    Err(end) => break end,
-                }
-            },
-            Err(end) => end,
+        let lease = self.shared.lease.clone();
+        let end = tokio::select! {
+            end = self.drive_to_end() => end,
+            () = lease.fenced() => End::Stopped,
         };
         tracing::debug!(gid = %self.gid, ?end, "execution leaves memory");
         let wake_at = match end {
@@ -183,10 +179,22 @@ impl Driver {
         self.live.admission.send_if_modified(|admission| {
             let pending = matches!(admission, Admission::Pending);
             if pending {
-                *admission = Admission::Refused("the node stopped before the execution was durable".into());
+                let why = if lease.is_fenced() { "was fenced" } else { "stopped" };
+                *admission = Admission::Refused(format!("the node {why} before the execution was durable"));
             }
             pending
         });
+    }
+
+    async fn drive_to_end(&mut self) -> End {
+        if let Err(end) = self.begin().await {
+            return end;
+        }
+        loop {
+            if let Err(end) = self.advance().await {
+                return end;
+            }
+        }
     }
 
     async fn begin(&mut self) -> Result<(), End> {
@@ -311,7 +319,7 @@ impl Driver {
 
     fn status_of(&self, progress: Progress) -> Status {
         let key = self.key.unwrap_or(ExecutionKey(0));
-        let row = ExecutionRow { key, execution: self.new_execution(), progress };
+        let row = ExecutionRow { key, execution: self.new_execution(), progress, elsewhere: false };
         Status::of(row, self.live.board.states())
     }
 
@@ -352,7 +360,10 @@ impl Driver {
         let job =
             Job { slot, gid, branch, op, operation, options, pursuit, since, again, ended, resume, stuck_attempts };
         let (shared, live) = (self.shared.clone(), self.live.clone());
-        self.calls.push(Box::pin(async move { calls::perform(&shared.outbound, &live.board, job, stop).await }));
+        self.calls.push(Box::pin(async move {
+            let caller = Caller { outbound: &shared.outbound, lease: &shared.lease, board: &live.board };
+            calls::perform(caller, job, stop).await
+        }));
     }
 
     fn stop_call(&mut self, slot: Slot) {

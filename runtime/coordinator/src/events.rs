@@ -45,6 +45,11 @@ impl Events {
         Closing { events: self, gid: gid.clone(), receiver: Some(receiver) }
     }
 
+    /// The executions that somebody waits for.
+    pub(crate) fn waited_for(&self) -> Vec<Gid> {
+        self.closings.iter().map(|closing| closing.key().clone()).collect()
+    }
+
     /// Tells that entries are durable.
     pub(crate) fn appended(&self, gid: &Gid, entries: Seq, phase: Phase) {
         if self.all.receiver_count() > 0 {

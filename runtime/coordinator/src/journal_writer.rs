@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use reprise_store::{Store, StoreError, Write, Written};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::crash;
+use crate::lease::Lease;
 
 /// Writes in one transaction: enough to share a sync, few enough that none waits long.
 const BATCH_MAX: usize = 256;
@@ -36,6 +37,15 @@ struct Job {
 /// A write on its way. Resolves when it is durable.
 pub(crate) type Pending = oneshot::Receiver<Result<Written, StoreError>>;
 
+/// Whom the writer tells what it learns of the store.
+#[derive(Clone)]
+pub(crate) struct News {
+    /// Ends when another node has taken over.
+    pub(crate) lease: Lease,
+    /// A commit failed: it may have happened all the same.
+    pub(crate) failed: Arc<Notify>,
+}
+
 /// A handle on the writer.
 #[derive(Debug, Clone)]
 pub(crate) struct JournalWriter {
@@ -44,11 +54,11 @@ pub(crate) struct JournalWriter {
 
 impl JournalWriter {
     /// Starts the writer; it ends when the last handle is dropped and everything queued is written, and says so.
-    pub(crate) fn start(store: Arc<dyn Store>) -> (Self, oneshot::Receiver<()>) {
+    pub(crate) fn start(store: Arc<dyn Store>, news: News) -> (Self, oneshot::Receiver<()>) {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let (end, ended) = oneshot::channel();
         tokio::spawn(async move {
-            guarded(Committer::new(store), jobs).await;
+            guarded(Committer::new(store), news, jobs).await;
             // Mostly nobody waits for it.
             let _ = end.send(());
         });
@@ -64,15 +74,15 @@ impl JournalWriter {
     }
 }
 
-async fn guarded(committer: Committer, jobs: mpsc::Receiver<Job>) {
+async fn guarded(committer: Committer, news: News, jobs: mpsc::Receiver<Job>) {
     // Without its writer the process can do nothing any more, and the next start can do everything.
-    if std::panic::AssertUnwindSafe(write_all(committer, jobs)).catch_unwind().await.is_err() {
+    if std::panic::AssertUnwindSafe(write_all(committer, news, jobs)).catch_unwind().await.is_err() {
         tracing::error!("the journal writer panicked; the process ends");
         std::process::abort();
     }
 }
 
-async fn write_all(committer: Committer, mut queue: mpsc::Receiver<Job>) {
+async fn write_all(committer: Committer, news: News, mut queue: mpsc::Receiver<Job>) {
     let mut jobs: Vec<Job> = Vec::with_capacity(BATCH_MAX);
     let mut writes: Vec<Write> = Vec::with_capacity(BATCH_MAX);
     let mut answers = Vec::with_capacity(BATCH_MAX);
@@ -95,8 +105,18 @@ async fn write_all(committer: Committer, mut queue: mpsc::Receiver<Job>) {
                         let _ = answer.send(Ok(written));
                     }
                 }
+                Err(StoreError::Fenced(text)) => {
+                    // Nothing is sent any more before anybody hears of it.
+                    news.lease.fence();
+                    tracing::error!(error = text, writes = writes.len(), "fenced: nothing is written any more");
+                    writes.clear();
+                    for (_, answer) in answers.drain(..) {
+                        let _ = answer.send(Err(StoreError::Fenced(text.clone())));
+                    }
+                }
                 Err(error) => {
                     tracing::error!(%error, writes = writes.len(), "the store does not take writes; trying again");
+                    news.failed.notify_one();
                     refuse_impatient(&error, &mut writes, &mut answers);
                     // New triggers must be told at once, not after the outage.
                     tokio::time::sleep(length).await;
@@ -219,9 +239,15 @@ mod tests {
         }
     }
 
+    fn start() -> (JournalWriter, oneshot::Receiver<()>) {
+        let store = Arc::new(MemoryStore::new());
+        let news = News { lease: Lease::of(store.clone()), failed: Arc::default() };
+        JournalWriter::start(store, news)
+    }
+
     #[tokio::test]
     async fn every_write_is_answered_in_order() {
-        let (writer, ended) = JournalWriter::start(Arc::new(MemoryStore::new()));
+        let (writer, ended) = start();
         let mut pending = Vec::new();
         for i in 0..600 {
             pending.push(writer.write(create(&format!("g{}", i % 500)), Patience::Wait).await);

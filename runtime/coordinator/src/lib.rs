@@ -3,10 +3,14 @@
 //!
 //! One task (the driver) owns one execution. It decides nothing: the engine says what is next. All writes of the
 //! process go through one journal writer, which shares the cost of making them durable.
+//!
+//! Where many processes share a store, each of them is a node: it takes over what dead ones leave behind, sends only
+//! while its lease holds, and passes on what is said to executions of others (`cluster`, `lease`, `take_up`).
 
 mod admission;
 mod calls;
 mod clock;
+mod cluster;
 mod command;
 mod config;
 mod coordinator;
@@ -15,10 +19,12 @@ mod deploy;
 mod driver;
 mod events;
 mod journal_writer;
+mod lease;
 mod note;
 mod participants;
 mod status;
 mod sweep;
+mod take_up;
 mod wake;
 
 pub use admission::{Prepare, Trigger, TriggerError, Triggered};

@@ -19,6 +19,11 @@ pub enum Note {
         /// When, if the sender does not say so by itself.
         due: Timestamp,
     },
+    /// Its journal holds what only a newer runtime can read: it waits for one.
+    Newer {
+        /// What it holds.
+        message: String,
+    },
     /// Why it is quarantined.
     Quarantined {
         /// `diverged`, `trap`, `limit`, `misuse`, `fuel`, `memory`, `journal`, `component`.
@@ -58,7 +63,7 @@ impl Note {
                 calls.iter_mut().for_each(|call| call.made = call.made.max(1));
                 Self::Waiting { calls }
             }
-            other @ (Self::Prepared { .. } | Self::Quarantined { .. }) => other,
+            other @ (Self::Prepared { .. } | Self::Newer { .. } | Self::Quarantined { .. }) => other,
         }
     }
 

@@ -110,6 +110,26 @@ impl Coordinator {
     }
 }
 
+impl Coordinator {
+    /// Pauses and resumes as the store says: another node may have been told to.
+    pub(crate) async fn follow_pauses(&self) -> Result<(), StoreError> {
+        let (store, outbound) = (&self.shared.store, &self.shared.outbound);
+        let _one = self.shared.pausing.lock().await;
+        let paused = store.paused_participants().await?;
+        for ParticipantState { name, gate, .. } in outbound.participants() {
+            let pause = if paused.contains(&name) { Pause::On } else { Pause::Off };
+            if gate.paused == (pause == Pause::On) {
+                continue;
+            }
+            tracing::info!(participant = name, ?pause, "another node was told to pause or resume a participant");
+            if let Err(error) = outbound.pause(&name, pause) {
+                tracing::error!(%error, "a participant of the configuration is not there; this is a bug");
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Pauses again what was paused when the last process ended.
 pub(crate) async fn pause_again(store: &dyn Store, outbound: &Outbound) -> Result<(), StoreError> {
     for name in store.paused_participants().await? {

@@ -28,6 +28,8 @@ pub struct Status {
     pub phase: Phase,
     /// Whether somebody works on it.
     pub activity: Activity,
+    /// Whether another node works on it. What that one has in memory is not known here.
+    pub elsewhere: bool,
     /// When it was admitted.
     pub created_at: Timestamp,
     /// When its row was last written.
@@ -38,13 +40,13 @@ pub struct Status {
     pub note: Option<Note>,
     /// What `run` returned, once phase two has begun.
     pub result: Option<RunResult>,
-    /// Calls in flight, in this process.
+    /// Calls in flight, if this node works on it.
     pub calls: Vec<CallState>,
 }
 
 impl Status {
     pub(crate) fn of(row: ExecutionRow, calls: Vec<CallState>) -> Self {
-        let ExecutionRow { key, execution, progress } = row;
+        let ExecutionRow { key, execution, progress, elsewhere } = row;
         // While somebody works on it, the row keeps what the activation before it has left.
         let note = progress.note.as_deref().and_then(Note::from_json);
         let holds = |note: &Note| progress.activity != Activity::Active || matches!(note, Note::Prepared { .. });
@@ -55,12 +57,13 @@ impl Status {
             digest: progress.digest,
             phase: progress.phase,
             activity: progress.activity,
+            elsewhere,
             created_at: execution.created_at,
             updated_at: progress.updated_at,
             wake_at: progress.wake_at,
             note: note.filter(holds),
             result: progress.result.as_deref().and_then(RunResult::from_bytes),
-            calls,
+            calls: if elsewhere { Vec::new() } else { calls },
         }
     }
 }
@@ -94,6 +97,18 @@ impl Coordinator {
         let row = row.ok_or_else(|| StatusError::Unknown(gid.clone()))?;
         let calls = self.shared.live.get(gid).map(|live| live.board.states()).unwrap_or_default();
         Ok(Status::of(row, calls))
+    }
+
+    /// Whether no other node can work on executions of this store.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.shared.store.cluster().is_none()
+    }
+
+    /// Whether news of an execution reach this node by themselves; else somebody who follows it has to look.
+    #[must_use]
+    pub fn hears_of(&self, gid: &Gid) -> bool {
+        self.is_alone() || self.shared.live.contains_key(gid)
     }
 
     /// What an execution did, from its journal.

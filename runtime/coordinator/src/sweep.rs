@@ -100,6 +100,8 @@ impl Coordinator {
                 }
             };
             for prepared in listed {
+                // Several nodes sweep at once, which does no harm: what is closed is decided for good.
+                self.shared.lease.held().await;
                 let (gid, branch) = (&prepared.gid, prepared.branch.as_str());
                 match self.verdict(name, &prepared).await {
                     Ok(Verdict::End(branch, op)) => self.end(name, &prepared, branch, op).await,

@@ -5,13 +5,21 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use reprise_engine::Timestamp;
+use reprise_store::{ExecutionKey, StoreError, Write};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::clock::{instant_of, now};
-use crate::coordinator::{Coordinator, TAKE_UP_MAX, TakeUp};
+use crate::coordinator::{Coordinator, Shared};
+use crate::journal_writer::Patience;
+use crate::take_up::{TAKE_UP_MAX, TakeUp};
 
 /// Pause before a failed read of the store is repeated.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
+/// How often a node among others looks for what they have parked.
+const LOOK: Duration = Duration::from_secs(1);
+/// Pause of such a node while others are to take up what is due.
+const OTHERS_PAUSE: Duration = Duration::from_millis(100);
 
 /// Knows when the next parked execution is due.
 #[derive(Debug)]
@@ -43,13 +51,43 @@ impl Waker {
     }
 }
 
-/// Takes up, page by page, what is marked active though nobody works on it: an earlier process did.
+/// Takes up what is marked active though nobody works on it: an earlier process did.
 pub(crate) async fn take_up_left_behind(coordinator: Coordinator) {
+    take_up_active(&coordinator).await;
+}
+
+/// After the store has failed, takes up what is active and has nobody who works on it: a trigger that was refused and
+/// is durable all the same, an execution that could not be read when its turn came.
+pub(crate) async fn take_up_strays(coordinator: Coordinator) {
+    let shared = &coordinator.shared;
+    loop {
+        tokio::select! {
+            () = shared.stop.cancelled() => return,
+            () = shared.strays.notified() => {}
+        }
+        // What is answered after a failed commit comes after it in the store, whatever became of it.
+        let nothing = Write::Append { key: ExecutionKey(0), entries: Vec::new(), progress: None };
+        let answered = shared.writer.write(nothing, Patience::Wait).await;
+        tokio::select! {
+            () = shared.stop.cancelled() => return,
+            _ = answered => {}
+        }
+        take_up_active(&coordinator).await;
+        tokio::select! {
+            () = shared.stop.cancelled() => return,
+            () = tokio::time::sleep(STORE_PAUSE) => {}
+        }
+    }
+}
+
+/// Takes up, page by page, what is this node's and not in memory.
+async fn take_up_active(coordinator: &Coordinator) {
     let shared = &coordinator.shared;
     let mut after = None;
     loop {
-        let rows = match shared.store.active(after, TAKE_UP_MAX).await {
+        let mut rows = match shared.store.active(after, TAKE_UP_MAX).await {
             Ok(rows) => rows,
+            Err(StoreError::Fenced(_)) => return,
             Err(error) => {
                 tracing::error!(%error, "unfinished executions can't be read; trying again");
                 tokio::select! {
@@ -60,64 +98,82 @@ pub(crate) async fn take_up_left_behind(coordinator: Coordinator) {
         };
         let Some(last) = rows.last() else { return };
         after = Some(last.key);
-        tracing::info!(executions = rows.len(), "going on with unfinished executions");
-        coordinator.take_up(rows, TakeUp::Due).await;
+        rows.retain(|row| !shared.live.contains_key(&row.execution.gid));
+        if !rows.is_empty() {
+            tracing::info!(executions = rows.len(), "going on with unfinished executions");
+            coordinator.take_up(rows, TakeUp::Due).await;
+        }
         if shared.stop.is_cancelled() {
             return;
         }
     }
 }
 
-/// Wakes parked executions when they are due. Sleeps otherwise: there is no polling.
+/// Wakes parked executions when they are due. Sleeps otherwise; but nodes that share a store do not hear what others
+/// park, and look each second.
 pub(crate) async fn wake_when_due(coordinator: Coordinator) {
     let shared = &coordinator.shared;
+    while !shared.stop.is_cancelled() {
+        if wait_until_due(shared).await {
+            take_up_due(&coordinator).await;
+        }
+    }
+}
+
+/// Returns when something is due, or it is time to look again: true for the former.
+async fn wait_until_due(shared: &Shared) -> bool {
+    // Forget before reading: what is parked after the read tells us by itself.
+    shared.waker.reset();
+    match shared.store.next_wake().await {
+        Ok(Some(next)) => shared.waker.due(next),
+        Ok(None) => {}
+        Err(error) => {
+            tracing::error!(%error, "the next wake-up can't be read; trying again");
+            shared.waker.due(now().plus_ms(500));
+        }
+    }
+    let look = shared.store.cluster().map(|_| Instant::now() + LOOK);
     loop {
-        // Forget before reading: what is parked after the read tells us by itself.
-        shared.waker.reset();
-        let next = match shared.store.next_wake().await {
-            Ok(next) => next,
-            Err(error) => {
-                tracing::error!(%error, "the next wake-up can't be read; trying again");
-                Some(now().plus_ms(500))
-            }
-        };
-        if let Some(next) = next {
-            shared.waker.due(next);
+        let earliest = shared.waker.earliest().map(instant_of);
+        tokio::select! {
+            () = shared.stop.cancelled() => return false,
+            () = shared.waker.changed.notified() => {}
+            () = moment(earliest) => return true,
+            () = moment(look) => return false,
         }
-        loop {
-            let earliest = shared.waker.earliest();
-            let wait = async {
-                match earliest {
-                    Some(due) => tokio::time::sleep_until(instant_of(due)).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = shared.stop.cancelled() => return,
-                () = shared.waker.changed.notified() => {}
-                () = wait => break,
+    }
+}
+
+/// Ends at `time`; never if there is none.
+async fn moment(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Takes up what is due, and pauses if that was nothing.
+async fn take_up_due(coordinator: &Coordinator) {
+    let shared = &coordinator.shared;
+    let pause = match shared.store.due(now(), TAKE_UP_MAX).await {
+        Ok(rows) => {
+            // From here on whoever parks is news, however late its time.
+            shared.waker.reset();
+            let others = rows.is_empty() && shared.store.cluster().is_some();
+            if coordinator.take_up(rows, TakeUp::Due).await > 0 {
+                return;
             }
+            // They are in memory still, on their way out (who leaves tells us), others', or can't be read.
+            if others { OTHERS_PAUSE } else { STORE_PAUSE }
         }
-        match shared.store.due(now(), TAKE_UP_MAX).await {
-            Ok(rows) => {
-                // From here on whoever parks is news, however late its time.
-                shared.waker.reset();
-                if coordinator.take_up(rows, TakeUp::Due).await == 0 {
-                    // They are in memory still, on their way out (who leaves tells us), or can't be read.
-                    tokio::select! {
-                        () = shared.stop.cancelled() => return,
-                        () = shared.waker.changed.notified() => {}
-                        () = tokio::time::sleep(STORE_PAUSE) => {}
-                    }
-                }
-            }
-            Err(error) => {
-                tracing::error!(%error, "due executions can't be read; trying again");
-                tokio::select! {
-                    () = shared.stop.cancelled() => return,
-                    () = tokio::time::sleep(STORE_PAUSE) => {}
-                }
-            }
+        Err(error) => {
+            tracing::error!(%error, "due executions can't be read; trying again");
+            STORE_PAUSE
         }
+    };
+    tokio::select! {
+        () = shared.stop.cancelled() => {}
+        () = shared.waker.changed.notified() => {}
+        () = tokio::time::sleep(pause) => {}
     }
 }

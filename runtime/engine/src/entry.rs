@@ -13,6 +13,9 @@ use crate::rules::{OnTrap, Rules};
 /// Version of the stored form written today. Older ones stay readable for ever.
 const VERSION: u8 = 1;
 
+/// Number of the newest kind of entry.
+const NEWEST_KIND: u8 = 11;
+
 /// What is recorded. Stored by position (postcard): variants and fields are only ever appended as new variants.
 /// Bytes are marked as such: they are stored as any list, and copied at once instead of one by one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -339,9 +342,24 @@ pub enum EntryError {
     /// Written by a newer runtime.
     #[error("entry version {0} is newer than this runtime knows; run a newer reprise on this store")]
     Version(u8),
-    /// The bytes are no entry.
+    /// Written by a newer runtime.
+    #[error("entry kind {0} is newer than this runtime knows; run a newer reprise on this store")]
+    Kind(u8),
+    /// The bytes are what somebody wrote, and no entry that this runtime can read.
     #[error("the stored bytes are no entry: {0}")]
     Decode(String),
+}
+
+impl EntryError {
+    /// Whether a newer runtime may be able to read it. Bytes that are whole and can't be read are a newer runtime's too:
+    /// a known kind may hold an operation that is not known here.
+    #[must_use]
+    pub const fn is_newer(&self) -> bool {
+        match self {
+            Self::Version(_) | Self::Kind(_) | Self::Decode(_) => true,
+            Self::Damaged { .. } => false,
+        }
+    }
 }
 
 impl Entry {
@@ -463,6 +481,8 @@ impl EntryRecord {
             return Err(EntryError::Damaged { stored: self.fingerprint, computed });
         }
         match self.data.split_first() {
+            // The kind as the bytes have it: the hash is theirs.
+            Some((&VERSION, [kind, ..])) if *kind > NEWEST_KIND => Err(EntryError::Kind(*kind)),
             Some((&VERSION, bytes)) => postcard::from_bytes(bytes).map_err(|e| EntryError::Decode(e.to_string())),
             Some((version, _)) => Err(EntryError::Version(*version)),
             None => Err(EntryError::Decode("empty".into())),
@@ -505,9 +525,26 @@ mod tests {
         let mut damaged = record.clone();
         damaged.data[5] ^= 1;
         assert!(matches!(damaged.decode(), Err(EntryError::Damaged { .. })));
-        let mut newer = record;
-        newer.data[0] = 9;
-        newer.fingerprint = xxh3_64(&newer.data);
-        assert_eq!(newer.decode(), Err(EntryError::Version(9)));
+        let of = |kind, data| EntryRecord::new(Seq(1), Timestamp(5), kind, data);
+        let mut newer = record.data;
+        newer[0] = 9;
+        let unknown_operation = [VERSION, 1, 0, 3, 2, 99].to_vec();
+        for (record, want) in [
+            (of(1, newer), EntryError::Version(9)),
+            (of(NEWEST_KIND + 1, vec![VERSION, NEWEST_KIND + 1]), EntryError::Kind(NEWEST_KIND + 1)),
+        ] {
+            assert_eq!(record.decode(), Err(want.clone()));
+            assert!(want.is_newer());
+        }
+        assert!(of(1, unknown_operation).decode().is_err_and(|error| error.is_newer()));
+        assert!(damaged.decode().is_err_and(|error| !error.is_newer()));
+    }
+
+    #[test]
+    fn the_newest_kind_is_the_last_one() {
+        let newest = Entry::Submitted { by: SubmittedBy::Sender };
+        assert_eq!((newest.kind(), newest.encode()[1]), (NEWEST_KIND, NEWEST_KIND));
+        let next = [VERSION, NEWEST_KIND + 1, 0, 0, 0, 0];
+        assert!(postcard::from_bytes::<Entry>(&next[1..]).is_err(), "a kind was added: raise NEWEST_KIND");
     }
 }

@@ -50,6 +50,8 @@ pub struct Config {
     pub store_lease_ms: u64,
     /// How long a start waits for the end of another one's lease.
     pub store_lease_wait_ms: u64,
+    /// Executions of dead nodes that this one takes over, per second.
+    pub adopt_per_s: u32,
     /// What this process is called where others see its lease [default: host name and process id].
     pub node: Option<String>,
     /// The services that workflows call, by name.
@@ -122,6 +124,7 @@ impl Default for Config {
             store_connections: 8,
             store_lease_ms: 10_000,
             store_lease_wait_ms: 20_000,
+            adopt_per_s: coordinator.adopt_per_s,
             node: None,
             participants: outbound.participants,
             databases: outbound.databases,
@@ -212,6 +215,7 @@ impl Config {
             ("store_url", scheme.is_some_and(|scheme| schemes.0.contains(&scheme)), schemes.1),
             ("store_connections", self.store_connections > 0, "at least 1"),
             ("store_lease_ms", self.store_lease_ms >= 1_000, "at least 1000"),
+            ("adopt_per_s", self.adopt_per_s > 0, "at least 1"),
             ("node", self.node.as_ref().is_none_or(|node| (1..=255).contains(&node.len())), "1 to 255 characters"),
         ] {
             if !holds {
@@ -254,6 +258,8 @@ impl Config {
             stuck_attempts: self.stuck_attempts,
             completeness: self.completeness,
             xa_sweep: Duration::from_millis(self.xa_sweep_ms),
+            adopt_per_s: self.adopt_per_s,
+            ..CoordinatorConfig::default()
         }
     }
 

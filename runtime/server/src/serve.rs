@@ -60,7 +60,7 @@ pub enum ServeError {
     /// Another process has taken over.
     #[error(
         "another node has taken over this one's executions; this process has stopped at once, and sends and writes \
-         nothing more: start it again, it takes its place when the other one ends"
+         nothing more: start it again, it joins the others as a new node"
     )]
     Fenced,
     /// Connections can't be accepted any more.

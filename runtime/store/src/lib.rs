@@ -3,8 +3,10 @@
 //! The trait speaks the domain. One verb is one transaction; a lost race is a value ([`Written::Exists`],
 //! [`Written::Conflict`]), not an error. No SQL is outside this crate.
 
+mod cluster;
 mod codes;
 mod memory;
+mod rules;
 mod server;
 mod sqlite;
 
@@ -12,6 +14,7 @@ use async_trait::async_trait;
 use reprise_engine::{Digest, EntryRecord, Gid, Phase, Seq, Timestamp, WorkflowName};
 use thiserror::Error;
 
+pub use cluster::{Cluster, LeaseClock, Letter};
 pub use memory::MemoryStore;
 pub use server::{MySqlStore, PostgresStore, ServerOptions, ServerStore};
 pub use sqlite::{SqliteOptions, SqliteStore};
@@ -89,6 +92,15 @@ pub enum Write {
         /// The row, where it changes.
         progress: Option<Progress>,
     },
+    /// Makes an execution that nobody works on this node's, if its row is still as it was seen.
+    Claim {
+        /// Which.
+        key: ExecutionKey,
+        /// As it was seen: activity, `wake_at` and `updated_at` must be the same still.
+        seen: Progress,
+        /// The row from now on.
+        progress: Progress,
+    },
 }
 
 /// What became of a write.
@@ -98,9 +110,9 @@ pub enum Written {
     Created(ExecutionKey),
     /// Not admitted: the gid exists.
     Exists,
-    /// Appended. Also the answer to a repetition of the same append.
+    /// Appended, or claimed. Also the answer to a repetition of the same append.
     Appended,
-    /// Not appended: other entries stand there, or the execution does not exist.
+    /// Not appended: other entries stand there, or the execution does not exist. Not claimed: somebody else was first.
     Conflict,
 }
 
@@ -113,6 +125,8 @@ pub struct ExecutionRow {
     pub execution: NewExecution,
     /// How it stands.
     pub progress: Progress,
+    /// Whether another node works on it, or did until it died. Only of active ones.
+    pub elsewhere: bool,
 }
 
 /// Which executions to list, newest first.
@@ -179,6 +193,11 @@ pub trait Store: Send + Sync + 'static {
         None
     }
 
+    /// What it offers if several nodes share it.
+    fn cluster(&self) -> Option<&dyn Cluster> {
+        None
+    }
+
     /// Performs `writes` in order in one transaction and makes them durable; one answer each, in order.
     /// A write that answers `Exists` or `Conflict` changes nothing and does not disturb the others.
     /// A repeated append leaves the row alone, so that a late repetition can't move it back; an append without entries
@@ -207,13 +226,16 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError`].
     async fn list(&self, filter: &ListFilter) -> Result<Vec<ExecutionRow>, StoreError>;
 
-    /// Executions with activity `Active`, in key order, after `after`: those that a dead process left behind.
+    /// Executions of this node with activity `Active`, in key order, after `after`. Those that it has not in memory were
+    /// left behind by a process before it (a store of one process belongs to each process in turn), or by a write whose
+    /// answer was lost.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn active(&self, after: Option<ExecutionKey>, limit: u32) -> Result<Vec<ExecutionRow>, StoreError>;
 
     /// Parked executions due at `now`, earliest first, at most `limit`. They stay parked until a write says otherwise.
+    /// Where several nodes live, each is answered its share, and what is overdue.
     ///
     /// # Errors
     /// [`StoreError`].

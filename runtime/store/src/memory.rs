@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use reprise_engine::{Digest, EntryRecord, Gid, Seq, Timestamp, WorkflowName};
 
+use crate::rules::{Place, Standing, follow, place};
 use crate::{
     Activity, Deployment, ExecutionKey, ExecutionRow, ListFilter, NewExecution, Progress, Store, StoreError, Write,
     Written,
@@ -164,6 +165,7 @@ impl Tables {
         match write {
             Write::Create { execution, entries, progress } => self.create(execution, entries, progress),
             Write::Append { key, entries, progress } => self.append(*key, entries, progress.as_ref()),
+            Write::Claim { key, seen, progress } => self.claim(*key, seen, progress),
         }
     }
 
@@ -175,7 +177,7 @@ impl Tables {
             return Written::Exists;
         }
         let key = ExecutionKey(self.executions.last_key_value().map_or(1, |(newest, _)| newest.0 + 1));
-        let row = ExecutionRow { key, execution: execution.clone(), progress: progress.clone() };
+        let row = ExecutionRow { key, execution: execution.clone(), progress: progress.clone(), elsewhere: false };
         self.executions.insert(key, Kept { row, journal: entries.to_vec() });
         self.gids.insert(execution.gid.clone(), key);
         self.enter(key, progress);
@@ -184,14 +186,15 @@ impl Tables {
 
     fn append(&mut self, key: ExecutionKey, entries: &[EntryRecord], progress: Option<&Progress>) -> Written {
         let Some(kept) = self.executions.get_mut(&key) else { return Written::Conflict };
-        let end = kept.journal.len();
-        let first = entries.first().map_or(end, |entry| entry.seq.0 as usize);
-        if !follow(entries, first) {
-            return Written::Conflict;
-        }
-        if first != end {
-            let repeated = kept.journal.get(first..first + entries.len()) == Some(entries);
-            return if repeated { Written::Appended } else { Written::Conflict };
+        let end = u32::try_from(kept.journal.len()).unwrap_or(u32::MAX);
+        match place(entries, end) {
+            Place::Next => {}
+            Place::Before(first) => {
+                let first = first as usize;
+                let repeated = kept.journal.get(first..first + entries.len()) == Some(entries);
+                return if repeated { Written::Appended } else { Written::Conflict };
+            }
+            Place::Nowhere => return Written::Conflict,
         }
         kept.journal.extend_from_slice(entries);
         if let Some(progress) = progress {
@@ -199,6 +202,17 @@ impl Tables {
             self.leave(key, &before);
             self.enter(key, progress);
         }
+        Written::Appended
+    }
+
+    fn claim(&mut self, key: ExecutionKey, seen: &Progress, progress: &Progress) -> Written {
+        let Some(kept) = self.executions.get_mut(&key) else { return Written::Conflict };
+        if Standing::of(&kept.row.progress) != Standing::of(seen) {
+            return Written::Conflict;
+        }
+        let before = std::mem::replace(&mut kept.row.progress, progress.clone());
+        self.leave(key, &before);
+        self.enter(key, progress);
         Written::Appended
     }
 
@@ -219,11 +233,6 @@ impl Tables {
             (Activity::Parked, None) | (Activity::Finished, _) => {}
         }
     }
-}
-
-/// Whether `entries` stand at `first`, `first + 1`, ...
-fn follow(entries: &[EntryRecord], first: usize) -> bool {
-    entries.iter().enumerate().all(|(i, entry)| entry.seq.0 as usize == first + i)
 }
 
 /// The first key after `after`.

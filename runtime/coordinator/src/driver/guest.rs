@@ -13,7 +13,6 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::{Driver, End, Happened};
-use crate::note::Note;
 
 /// Pause before a guest that trapped is run again, and before the store is read again.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -68,6 +67,7 @@ impl Driver {
                 let text = format!("the journal is of `{}`", execution.gid());
                 Err(self.quarantine_row("journal", &text).await)
             }
+            Err(error) if error.is_newer() => Err(self.leave_to_newer(&error.to_string()).await),
             Err(error) => Err(self.quarantine_row("journal", &error.to_string()).await),
         }
     }
@@ -255,26 +255,6 @@ impl Driver {
         self.with(Execution::leave);
         self.settle().await?;
         self.load().await.map(|()| true)
-    }
-
-    /// The execution goes into the store as quarantined, though its journal can't be folded.
-    async fn quarantine_row(&mut self, reason: &'static str, message: &str) -> End {
-        tracing::error!(gid = %self.gid, reason, message, "quarantined");
-        let note = Note::Quarantined { reason: reason.into(), message: message.into(), backtrace: None };
-        match self.shared.store.execution(&self.gid).await {
-            Ok(Some(row)) => {
-                let mut progress = row.progress;
-                progress.activity = reprise_store::Activity::Quarantined;
-                progress.note = Some(note.to_json());
-                progress.updated_at = crate::clock::now();
-                self.write_row(progress).await.map_or_else(|end| end, |()| End::Quarantined)
-            }
-            Ok(None) => End::Fenced,
-            Err(error) => {
-                tracing::error!(gid = %self.gid, %error, "the quarantine can't be written; the next start tries again");
-                End::Stopped
-            }
-        }
     }
 }
 

@@ -1,16 +1,21 @@
 //! Waiting: when to give up the instance, when to leave memory, and how to stop.
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::StreamExt as _;
 use reprise_engine::Timestamp;
 use reprise_store::{Activity, Progress, Write, Written};
 use tokio::time::Instant;
-
-use futures::StreamExt as _;
 
 use super::{Driver, End, Happened, acknowledged};
 use crate::calls::Done;
 use crate::clock::{instant_of, now};
 use crate::journal_writer::Patience;
 use crate::note::Note;
+
+/// How long after its time this node leaves an execution to newer ones. They get what is overdue by a second.
+const HEAD_START: Duration = Duration::from_secs(3);
 
 impl Driver {
     /// Nothing has happened for a while. True if the instance should go (a call is under way that may take long);
@@ -63,6 +68,54 @@ impl Driver {
         // It will not end by itself: who waits should know.
         self.shared.events.closed(&self.gid, || self.status_of(progress));
         end
+    }
+
+    /// The execution goes into the store as quarantined, though its journal can't be folded.
+    pub(super) async fn quarantine_row(&mut self, reason: &'static str, message: &str) -> End {
+        tracing::error!(gid = %self.gid, reason, message, "quarantined");
+        let note = Note::Quarantined { reason: reason.into(), message: message.into(), backtrace: None };
+        self.rewrite_row(Activity::Quarantined, None, &note).await.map_or_else(|end| end, |()| End::Quarantined)
+    }
+
+    /// The journal holds what this runtime does not know: a newer one wrote it, and may go on with it. This one keeps
+    /// off for a while, or it would be the first again when the time has come.
+    pub(super) async fn leave_to_newer(&mut self, message: &str) -> End {
+        if self.shared.told_newer.swap(true, Ordering::Relaxed) {
+            tracing::debug!(gid = %self.gid, message, "left to a newer node");
+        } else {
+            tracing::warn!(
+                gid = %self.gid, message,
+                "only a newer node can go on with this execution, and maybe others; update this node"
+            );
+        }
+        let wait = self.shared.config.newer_wait;
+        let due = now().plus_ms(wait.as_millis() as u64);
+        if self.shared.store.cluster().is_some() {
+            let (left, gid) = (self.shared.left_to_newer.clone(), self.gid.clone());
+            left.insert(gid.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep(wait + HEAD_START).await;
+                left.remove(&gid);
+            });
+        }
+        let note = Note::Newer { message: message.into() };
+        self.rewrite_row(Activity::Parked, Some(due), &note).await.map_or_else(|end| end, |()| End::Parked(due))
+    }
+
+    /// Writes what can be said without the journal.
+    async fn rewrite_row(&mut self, activity: Activity, wake_at: Option<Timestamp>, note: &Note) -> Result<(), End> {
+        match self.shared.store.execution(&self.gid).await {
+            Ok(Some(row)) => {
+                let (note, updated_at) = (Some(note.to_json()), now());
+                self.write_row(Progress { activity, wake_at, note, updated_at, ..row.progress }).await
+            }
+            Ok(None) => Err(End::Fenced),
+            Err(error) => {
+                tracing::error!(gid = %self.gid, %error, "the row can't be written; trying again");
+                self.shared.strays.notify_one();
+                Err(End::Stopped)
+            }
+        }
     }
 
     /// Writes the row alone.

@@ -44,6 +44,17 @@ pub enum HistoryError {
     },
 }
 
+impl HistoryError {
+    /// Whether a newer runtime may be able to read the journal.
+    #[must_use]
+    pub const fn is_newer(&self) -> bool {
+        match self {
+            Self::Entry { source, .. } => source.is_newer(),
+            Self::NoStart(_) | Self::Gap { .. } | Self::Contradiction { .. } => false,
+        }
+    }
+}
+
 impl Execution {
     /// Folds a journal. `records` is the whole journal, in order.
     ///

@@ -1,7 +1,9 @@
-//! Live journal of one execution, as server-sent events. The coordinator's news say when to read on: nothing polls.
+//! Live journal of one execution, as server-sent events. The coordinator's news say when to read on; only an execution
+//! that another node may work on is looked at again and again.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName};
@@ -15,6 +17,7 @@ use reprise_store::Activity;
 use serde::Deserialize;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Api;
@@ -24,6 +27,9 @@ use super::problem::{Problem, ProblemKind};
 
 /// Entries read at one time.
 const PAGE: u32 = 200;
+
+/// How often the store is looked at for what happens on other nodes.
+const LOOK: Duration = Duration::from_millis(250);
 
 static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -99,11 +105,20 @@ impl Follower {
         }
     }
 
-    /// Waits for news of this execution.
+    /// Waits for news of this execution, or until it is time to look for them.
     async fn wait(&mut self) -> Option<()> {
+        let mut look_at = Instant::now() + LOOK;
         loop {
             let news = tokio::select! {
                 news = self.news.recv() => news,
+                () = tokio::time::sleep_until(look_at), if !self.coordinator.is_alone() => {
+                    // It may move from node to node while it is followed.
+                    if !self.coordinator.hears_of(&self.gid) {
+                        return Some(());
+                    }
+                    look_at = Instant::now() + LOOK;
+                    continue;
+                }
                 () = self.stop.cancelled() => return None,
             };
             match news {

@@ -48,6 +48,8 @@ pub enum ProblemKind {
     Decided,
     /// The execution has no output.
     NoOutput,
+    /// Another node works on the execution, and does not react.
+    NoAnswer,
     /// Too much work at one time.
     Busy,
     /// The node is stopping.
@@ -68,7 +70,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::InvalidName,
         Self::InvalidQuery,
         Self::NotJson,
@@ -84,6 +86,7 @@ impl ProblemKind {
         Self::NotPrepared,
         Self::Decided,
         Self::NoOutput,
+        Self::NoAnswer,
         Self::Busy,
         Self::ShuttingDown,
         Self::StoreUnavailable,
@@ -116,6 +119,9 @@ impl ProblemKind {
             Self::NotPrepared => ("not-prepared", StatusCode::CONFLICT, "The execution is no prepared message"),
             Self::Decided => ("decided", StatusCode::CONFLICT, "The opposite was decided before"),
             Self::NoOutput => ("no-output", StatusCode::CONFLICT, "The execution has no output"),
+            Self::NoAnswer => {
+                ("no-answer", StatusCode::SERVICE_UNAVAILABLE, "The node that works on the execution does not answer")
+            }
             Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE, "Too much work at one time"),
             Self::ShuttingDown => ("shutting-down", StatusCode::SERVICE_UNAVAILABLE, "The node is stopping"),
             Self::StoreUnavailable => {
@@ -152,7 +158,7 @@ impl ProblemKind {
     /// Seconds after which a repetition makes sense.
     const fn retry_after(self) -> Option<u64> {
         match self {
-            Self::Busy | Self::StoreUnavailable => Some(1),
+            Self::NoAnswer | Self::Busy | Self::StoreUnavailable => Some(1),
             Self::ShuttingDown => Some(5),
             Self::InvalidName
             | Self::InvalidQuery
@@ -284,6 +290,7 @@ impl From<CommandError> for Problem {
             CommandError::Decided { gid, decided } => {
                 Self::new(ProblemKind::Decided, detail).with("gid", gid.as_str()).with("decided", decided)
             }
+            CommandError::NoAnswer(gid) => Self::new(ProblemKind::NoAnswer, detail).with("gid", gid.as_str()),
             CommandError::Journal { gid, .. } => Self::new(ProblemKind::StoreDamaged, detail).with("gid", gid.as_str()),
             CommandError::Store(error) => error.into(),
             CommandError::ShuttingDown => Self::new(ProblemKind::ShuttingDown, detail),

@@ -34,6 +34,8 @@ pub(super) struct ExecutionJson<'a> {
     digest: String,
     phase: &'static str,
     activity: &'static str,
+    #[serde(skip_serializing_if = "is_here")]
+    elsewhere: bool,
     created_at: Time,
     updated_at: Time,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,6 +78,9 @@ enum NoteJson<'a> {
     Prepared {
         query_back: &'a str,
         due: Time,
+    },
+    Newer {
+        message: &'a str,
     },
     Quarantined {
         reason: &'a str,
@@ -144,6 +149,7 @@ impl<'a> ExecutionJson<'a> {
             digest: status.digest.to_string(),
             phase: status.phase.name(),
             activity: activity_name(status.activity),
+            elsewhere: status.elsewhere,
             created_at: Time(status.created_at),
             updated_at: Time(status.updated_at),
             closed_at: None,
@@ -173,6 +179,11 @@ impl<'a> ExecutionJson<'a> {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_here(elsewhere: &bool) -> bool {
+    !*elsewhere
+}
+
 fn failure(result: Option<&RunResult>) -> Option<FailureJson<'_>> {
     match result {
         Some(RunResult::Failure { message, details }) => {
@@ -198,6 +209,7 @@ fn note(note: &Note) -> NoteJson<'_> {
                 .collect(),
         },
         Note::Prepared { query_back, due } => NoteJson::Prepared { query_back, due: Time(*due) },
+        Note::Newer { message } => NoteJson::Newer { message },
         Note::Quarantined { reason, message, backtrace } => {
             NoteJson::Quarantined { reason, message, backtrace: backtrace.as_deref() }
         }

@@ -34,6 +34,9 @@ pub(super) struct Execution {
     pub(super) digest: String,
     pub(super) phase: Phase,
     pub(super) activity: Activity,
+    /// Another node works on it than the one that answers.
+    #[serde(default)]
+    pub(super) elsewhere: bool,
     pub(super) created_at: Moment,
     pub(super) updated_at: Moment,
     /// Of one that is drawn, not of an item of a list.
@@ -85,6 +88,9 @@ pub(super) enum Note {
     Prepared {
         query_back: String,
         due: Moment,
+    },
+    Newer {
+        message: String,
     },
     Quarantined {
         reason: String,

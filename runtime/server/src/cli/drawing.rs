@@ -60,6 +60,7 @@ impl Drawing {
             Activity::Finished if !execution.phase.is_closed() => ", finished".to_owned(),
             // What is closed but still active delivers its last notifications.
             Activity::Active if execution.phase.is_closed() => ", notifying".to_owned(),
+            Activity::Active if execution.elsewhere => ", on another node".to_owned(),
             Activity::Active | Activity::Finished | Activity::Other => String::new(),
         };
         self.line(&format!("{gid}  {phase}{activity}"));
@@ -184,6 +185,9 @@ impl Drawing {
             let text = "prepared: waits for its sender to submit or abort it";
             lines.push(format!("{text}, asks {} {}", clean(query_back), self.due(*due)));
         }
+        if let Some(Note::Newer { message }) = &execution.note {
+            lines.push(format!("waits for a newer node: {}", detail(message)));
+        }
         if let Some(at) = execution.wake_at {
             lines.push(format!("wakes up {}", self.due(at)));
         }
@@ -206,6 +210,7 @@ impl Drawing {
                     "breaker" => "the participant's breaker is open",
                     "concurrency" => "waits for its turn (concurrency)",
                     "rate" => "waits for its turn (rate)",
+                    "lease" => "the node has no contact with its database",
                     other => &format!("waits for: {}", clean(other)),
                 };
                 due.map_or_else(|| format!("{attempt}: {what}"), |due| format!("{attempt} {due}: {what}"))

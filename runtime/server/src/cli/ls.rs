@@ -128,7 +128,7 @@ fn row(execution: &Execution, now: Moment) -> Vec<Cell> {
         (Role::Normal, clean(&execution.gid)),
         (Role::Normal, clean(&execution.workflow)),
         (phase_role(execution.phase), execution.phase.to_string()),
-        (activity, activity_name(execution.activity).to_owned()),
+        (activity, if execution.elsewhere { "elsewhere" } else { activity_name(execution.activity) }.to_owned()),
         (Role::Quiet, execution.created_at.to_string()),
         (Role::Normal, length(until.ms_since(execution.created_at))),
     ]

@@ -21,7 +21,7 @@ Settings come from the TOML file, then the environment, then flags; later ones w
   as a flag            --listen 127.0.0.1:8080  --participant bank=http://bank:8000  --set limits.input_bytes=1048576
 
 Keys: listen, data_dir, store (sqlite | postgres | mysql | memory), store_url, store_connections, store_lease_ms,
-  store_lease_wait_ms, node, participants.NAME.{url, timeout_ms, headers, http2_prior_knowledge,
+  store_lease_wait_ms, adopt_per_s, node, participants.NAME.{url, timeout_ms, headers, http2_prior_knowledge,
   deadline_ms, retry, ongoing_ms, outcome_map, concurrency, rate.{per_second, burst}, breaker.{failures, open_ms}},
   allow_urls, call_timeout_ms, connect_timeout_ms, idle_connections, idle_ms, trap_retries, stuck_attempts, wait_max_ms,
   log, log_format (text | json), limits.{component_bytes, input_bytes, payload_bytes, response_bytes, journal_entries,

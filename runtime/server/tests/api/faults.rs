@@ -10,6 +10,7 @@ use reprise_engine::{Digest, EntryRecord, Gid, Seq, Timestamp, WorkflowName};
 use reprise_store::{
     Deployment, ExecutionKey, ExecutionRow, ListFilter, MemoryStore, Store, StoreError, Write, Written,
 };
+use serde_json::json;
 
 use crate::face::Face;
 use crate::guests;
@@ -25,6 +26,7 @@ pub(crate) struct FaultyStore {
 struct State {
     reads: Option<String>,
     writes: Option<String>,
+    loses_answers: bool,
     panics: bool,
     damaged: Vec<(String, u32)>,
     gids: HashMap<i64, String>,
@@ -43,8 +45,13 @@ impl FaultyStore {
         self.with(|state| state.writes = Some(text.into()));
     }
 
+    /// Commits happen, and nobody hears of it.
+    fn lose_answers(&self) {
+        self.with(|state| state.loses_answers = true);
+    }
+
     fn mend(&self) {
-        self.with(|state| (state.reads, state.writes) = (None, None));
+        self.with(|state| (state.reads, state.writes, state.loses_answers) = (None, None, false));
     }
 
     /// Flips a bit of an entry, as often as it is read.
@@ -65,7 +72,11 @@ impl FaultyStore {
 impl Store for FaultyStore {
     async fn commit(&self, writes: &[Write]) -> Result<Vec<Written>, StoreError> {
         self.writes()?;
-        self.inner.commit(writes).await
+        let written = self.inner.commit(writes).await?;
+        if self.with(|state| state.loses_answers) {
+            return Err(StoreError::Unavailable("the answer is lost".into()));
+        }
+        Ok(written)
     }
 
     async fn journal(&self, key: ExecutionKey, from: Seq, limit: u32) -> Result<Vec<EntryRecord>, StoreError> {
@@ -177,6 +188,24 @@ async fn a_store_that_takes_no_writes_is_told_and_loses_nothing() {
         let answer = face.post(&path, "1").await;
         assert_eq!((answer.status.as_u16(), &answer.json()["output"]), (200, &1.into()), "the same again succeeds");
     }
+}
+
+#[tokio::test]
+async fn a_refused_trigger_that_is_durable_all_the_same_runs_when_the_store_is_back() {
+    let store = Arc::new(FaultyStore::default());
+    let face = Face::on(store.clone(), CoordinatorConfig::default(), Default::default()).await;
+    face.deploy("sleeping", guests::sleeping()).await;
+    face.deploy("long", guests::sleeping_long()).await;
+    face.post("/v1/executions/other?workflow=long", "1").await.succeeded();
+    store.lose_answers();
+    let answer = face.post("/v1/executions/a?workflow=sleeping&wait=true", "7").await;
+    answer.is_problem(503, "store-unavailable", &["may or may not be admitted"]);
+    let status = face.get("/v1/executions/a").await.succeeded();
+    assert_eq!((&status["phase"], &status["activity"]), (&json!("running"), &json!("active")));
+    store.mend();
+    let status = face.get("/v1/executions/a?wait=15s").await.succeeded();
+    assert_eq!((&status["phase"], &status["output"]), (&json!("succeeded"), &json!(7)), "{status}");
+    assert_eq!(face.get("/v1/executions/other").await.succeeded()["activity"], "active");
 }
 
 #[tokio::test]

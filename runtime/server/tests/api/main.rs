@@ -2,6 +2,7 @@
 //! real server and the real program.
 
 mod bad_input;
+mod cluster;
 mod databases;
 mod events;
 mod executions;
@@ -9,6 +10,7 @@ mod face;
 mod faults;
 mod guests;
 mod journal;
+mod nodes;
 mod program;
 mod routes;
 mod sockets;

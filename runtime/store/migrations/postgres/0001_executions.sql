@@ -1,6 +1,8 @@
 -- Executions in arrival order, their journals, the components they run and what is deployed.
 -- Times are UTC milliseconds. phase: 0 running, 1 committing, 2 rolling-back, 3 succeeded, 4 failed.
 -- activity: 0 active, 1 parked, 2 quarantined, 3 finished.
+--
+-- Each change of the schema says in `compatibility` which runtimes can still work on it.
 
 CREATE TABLE executions (
     id BIGINT NOT NULL PRIMARY KEY,
@@ -15,7 +17,10 @@ CREATE TABLE executions (
     result BYTEA,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
-    -- Only of the parked, only of the quarantined: what is not waited for takes no place in their indexes.
+    -- The node that admitted, claimed or adopted it last. It works on it while it is active.
+    owner BIGINT NOT NULL,
+    -- Only of the active, only of the parked, only of the quarantined: all others take no place in their indexes.
+    worker BIGINT GENERATED ALWAYS AS (CASE WHEN activity = 0 THEN owner END) STORED,
     due_at BIGINT GENERATED ALWAYS AS (CASE WHEN activity = 1 THEN wake_at END) STORED,
     quarantined TEXT COLLATE "C" GENERATED ALWAYS AS (CASE WHEN activity = 2 THEN workflow END) STORED
 );
@@ -23,7 +28,10 @@ CREATE TABLE executions (
 -- The idempotency key of a trigger.
 CREATE UNIQUE INDEX executions_gid ON executions (gid);
 
--- Recovery, and lists by activity. Leaves out the finished, which only grow.
+-- What a node works on, and what one left behind.
+CREATE INDEX executions_worker ON executions (worker, id) WHERE worker IS NOT NULL;
+
+-- Lists by activity. Leaves out the finished, which only grow.
 CREATE INDEX executions_activity ON executions (activity, id) WHERE activity <> 3;
 
 -- Timers. Parked executions that wait for a signal have no time and are not here.
@@ -71,3 +79,40 @@ CREATE TABLE paused_participants (
     name TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     paused_at BIGINT NOT NULL
 );
+
+-- One row per process. expires_at is UTC milliseconds by the database's clock; alive is 0 once another node has taken the
+-- process for dead, or it has ended. The row goes when none of its executions is active any more.
+CREATE TABLE nodes (
+    id BIGINT NOT NULL PRIMARY KEY,
+    name VARCHAR(255) NOT NULL,
+    alive BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+
+-- What is said to an execution through another node than the one that works on it.
+CREATE TABLE inbox (
+    id BIGINT NOT NULL PRIMARY KEY,
+    execution BIGINT NOT NULL,
+    content BYTEA NOT NULL,
+    created_at BIGINT NOT NULL
+);
+
+-- Read from the oldest on, and cleaned up there.
+CREATE INDEX inbox_created ON inbox (created_at, id);
+
+-- Numbers that no two nodes may have: the next one of each kind.
+CREATE TABLE counters (
+    name VARCHAR(32) NOT NULL PRIMARY KEY,
+    next BIGINT NOT NULL
+);
+
+INSERT INTO counters (name, next) VALUES ('execution', 1), ('node', 1);
+
+-- One row: the newest schema here, and the oldest one whose runtimes can work on it.
+CREATE TABLE compatibility (
+    id BIGINT NOT NULL PRIMARY KEY,
+    newest BIGINT NOT NULL,
+    oldest BIGINT NOT NULL
+);
+
+INSERT INTO compatibility (id, newest, oldest) VALUES (1, 1, 1);

@@ -1,12 +1,14 @@
 //! Decides what becomes of each write of a commit, in order, within one open transaction.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use reprise_engine::{EntryRecord, Gid};
 
 use super::dialect::{ConnectionOf, Dialect, EntryRow, NewRow, ProgressRow, Value};
 use super::error::ServerError;
+use super::writer::Doubt;
 use super::{read, rows};
+use crate::rules::{self, Standing, follow};
 use crate::{ExecutionKey, Progress, Write, Written};
 
 /// Bytes of one statement, about. Servers bound the size of a message.
@@ -15,26 +17,24 @@ const STATEMENT_BYTES: usize = 2 << 20;
 /// A commit under way. What it has learned counts only once the transaction is durable.
 pub(super) struct Batch<'a, D: Dialect> {
     connection: &'a mut ConnectionOf<D>,
-    /// Executions of a commit whose answer was lost, and the keys they had.
-    in_doubt: &'a HashMap<Gid, i64>,
+    /// This node.
+    owner: i64,
+    in_doubt: &'a Doubt,
     next_key: i64,
     /// Journal lengths as this batch changes them.
     ends: HashMap<i64, u32>,
+    /// Executions that are claimed: owner, and how this batch found them.
+    standings: HashMap<i64, (i64, Standing)>,
     entries: Vec<EntryRow<'a>>,
     /// The last one of each execution counts.
     progress: BTreeMap<i64, &'a Progress>,
-}
-
-/// What a durable batch leaves behind.
-#[derive(Debug)]
-pub(super) struct Done {
-    pub(super) answers: Vec<Written>,
-    pub(super) next_key: i64,
+    /// Executions that are this node's from now on.
+    claimed: HashSet<i64>,
 }
 
 /// What becomes of a write that creates an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Admission {
     New(i64),
     /// An earlier commit of the same write has made it.
     Made(i64),
@@ -42,92 +42,118 @@ enum Place {
 }
 
 impl<'a, D: Dialect> Batch<'a, D> {
-    pub(super) fn new(connection: &'a mut ConnectionOf<D>, in_doubt: &'a HashMap<Gid, i64>, next_key: i64) -> Self {
-        Self { connection, in_doubt, next_key, ends: HashMap::new(), entries: Vec::new(), progress: BTreeMap::new() }
+    /// `first_key`: of as many consecutive ones as there are writes for which [`starts`].
+    pub(super) fn new(connection: &'a mut ConnectionOf<D>, owner: i64, in_doubt: &'a Doubt, first_key: i64) -> Self {
+        Self {
+            connection,
+            owner,
+            in_doubt,
+            next_key: first_key,
+            ends: HashMap::new(),
+            standings: HashMap::new(),
+            entries: Vec::new(),
+            progress: BTreeMap::new(),
+            claimed: HashSet::new(),
+        }
     }
 
     /// Performs `writes`; the caller commits.
-    pub(super) async fn perform(mut self, writes: &'a [Write]) -> Result<Done, ServerError> {
-        let places = self.create_executions(writes).await?;
+    pub(super) async fn perform(mut self, writes: &'a [Write]) -> Result<Vec<Written>, ServerError> {
+        let admissions = self.create_executions(writes).await?;
         self.look_up_ends(writes).await?;
+        self.look_up_standings(writes).await?;
         let mut answers = Vec::with_capacity(writes.len());
-        for (write, place) in writes.iter().zip(places) {
+        for (write, admission) in writes.iter().zip(admissions) {
             answers.push(match write {
-                Write::Create { entries, .. } => self.start_journal(place, entries),
+                Write::Create { entries, .. } => self.start_journal(admission, entries),
                 Write::Append { key, entries, progress } => self.append(key.0, entries, progress.as_ref()).await?,
+                Write::Claim { key, seen, progress } => self.claim(key.0, seen, progress),
             });
         }
         self.write_entries().await?;
         self.write_progress().await?;
-        Ok(Done { answers, next_key: self.next_key })
+        Ok(answers)
     }
 
-    /// The place of each write that creates an execution.
-    async fn create_executions(&mut self, writes: &'a [Write]) -> Result<Vec<Place>, ServerError> {
+    /// The admission of each write that creates an execution.
+    async fn create_executions(&mut self, writes: &'a [Write]) -> Result<Vec<Admission>, ServerError> {
         let mut new: Vec<NewRow<'a>> = Vec::new();
-        let mut places = vec![Place::Taken; writes.len()];
+        let mut admissions = vec![Admission::Taken; writes.len()];
         let mut gids = HashSet::new();
-        for (write, place) in writes.iter().zip(&mut places) {
-            let Write::Create { execution, entries, progress } = write else { continue };
-            if follow(entries, 0) && gids.insert(&execution.gid) {
+        for (write, admission) in writes.iter().zip(&mut admissions) {
+            let Write::Create { execution, entries: _, progress } = write else { continue };
+            if starts(write) && gids.insert(&execution.gid) {
                 new.push((self.next_key, execution, progress));
-                *place = Place::New(self.next_key);
+                *admission = Admission::New(self.next_key);
                 self.next_key += 1;
             }
         }
+        // Two nodes that admit the same gids must meet them in the same order, or each may wait for the other.
+        new.sort_unstable_by_key(|(_, execution, _)| &execution.gid);
         let mut inserted = HashSet::new();
         for rows in parts(&new, |(.., progress)| size(progress)) {
-            inserted.extend(D::insert_executions(self.connection, rows).await?);
+            inserted.extend(D::insert_executions(self.connection, self.owner, rows).await?);
         }
-        for (write, place) in writes.iter().zip(&mut places) {
+        for (write, admission) in writes.iter().zip(&mut admissions) {
             let Write::Create { execution, entries, .. } = write else { continue };
-            if matches!(place, Place::New(key) if !inserted.contains(key)) {
-                *place = self.place_in_doubt(&execution.gid, entries).await?;
+            if matches!(admission, Admission::New(key) if !inserted.contains(key)) {
+                *admission = self.admitted_in_doubt(&execution.gid, entries).await?;
             }
         }
-        Ok(places)
+        Ok(admissions)
     }
 
     /// Whether the gid exists because an earlier commit of these very entries did work.
-    async fn place_in_doubt(&mut self, gid: &Gid, entries: &[EntryRecord]) -> Result<Place, ServerError> {
-        let Some(key) = self.in_doubt.get(gid).copied() else { return Ok(Place::Taken) };
+    async fn admitted_in_doubt(&mut self, gid: &Gid, entries: &[EntryRecord]) -> Result<Admission, ServerError> {
+        let Some(key) = self.in_doubt.created.get(gid).copied() else { return Ok(Admission::Taken) };
         let row = D::fetch(self.connection, &D::text(read::EXECUTION), &[Value::Text(gid.as_str())]).await?;
         let found = row.first().map(|row| rows::int::<D>(row, 0)).transpose()?;
         let same = found == Some(key) && self.stored(key, 0, entries.len() + 1).await? == entries;
-        Ok(if same { Place::Made(key) } else { Place::Taken })
+        Ok(if same { Admission::Made(key) } else { Admission::Taken })
     }
 
     /// Asks for the journal lengths: another process may have written meanwhile.
     async fn look_up_ends(&mut self, writes: &[Write]) -> Result<(), ServerError> {
-        let mut keys: Vec<i64> = writes
-            .iter()
-            .filter_map(|write| match write {
-                Write::Append { key, .. } => Some(key.0),
-                Write::Create { .. } => None,
-            })
-            .collect();
-        keys.sort_unstable();
-        keys.dedup();
+        let keys = keys_of(writes, |write| match write {
+            Write::Append { key, .. } => Some(key.0),
+            Write::Create { .. } | Write::Claim { .. } => None,
+        });
         if keys.is_empty() {
             return Ok(());
         }
         // A batch can't append to what it creates: nobody knows the key yet. Such keys have no row of before.
-        for row in D::journal_ends(self.connection, &keys).await? {
+        for row in D::fetch_of(self.connection, &D::text(read::JOURNAL_ENDS), &keys).await? {
             let last = D::int(&row, 1)?;
             self.ends.insert(rows::int::<D>(&row, 0)?, last.map_or(Ok(0), |last| rows::number(last + 1))?);
         }
         Ok(())
     }
 
-    fn start_journal(&mut self, place: Place, entries: &'a [EntryRecord]) -> Written {
-        match place {
-            Place::New(key) => {
+    /// Asks how the claimed executions stand, and keeps them so until the end of the transaction.
+    async fn look_up_standings(&mut self, writes: &[Write]) -> Result<(), ServerError> {
+        let keys = keys_of(writes, |write| match write {
+            Write::Claim { key, .. } => Some(key.0),
+            Write::Create { .. } | Write::Append { .. } => None,
+        });
+        if keys.is_empty() {
+            return Ok(());
+        }
+        for row in D::fetch_of(self.connection, &D::text(read::STANDINGS), &keys).await? {
+            let owner = rows::int::<D>(&row, 1)?;
+            self.standings.insert(rows::int::<D>(&row, 0)?, (owner, rows::standing::<D>(&row)?));
+        }
+        Ok(())
+    }
+
+    fn start_journal(&mut self, admission: Admission, entries: &'a [EntryRecord]) -> Written {
+        match admission {
+            Admission::New(key) => {
                 self.push(key, 0, entries);
                 Written::Created(ExecutionKey(key))
             }
-            Place::Made(key) => Written::Created(ExecutionKey(key)),
-            Place::Taken if follow(entries, 0) => Written::Exists,
-            Place::Taken => Written::Conflict,
+            Admission::Made(key) => Written::Created(ExecutionKey(key)),
+            Admission::Taken if follow(entries, 0) => Written::Exists,
+            Admission::Taken => Written::Conflict,
         }
     }
 
@@ -138,21 +164,34 @@ impl<'a, D: Dialect> Batch<'a, D> {
         progress: Option<&'a Progress>,
     ) -> Result<Written, ServerError> {
         let Some(end) = self.ends.get(&key).copied() else { return Ok(Written::Conflict) };
-        let first = entries.first().map_or(end, |entry| entry.seq.0);
-        if !follow(entries, first) || first > end {
-            return Ok(Written::Conflict);
-        }
-        if first < end {
-            // A repetition is rare, so it may cost a query of its own.
-            self.write_entries().await?;
-            let same = self.stored(key, first, entries.len()).await? == entries;
-            return Ok(if same { Written::Appended } else { Written::Conflict });
+        match rules::place(entries, end) {
+            rules::Place::Next => {}
+            rules::Place::Before(first) => {
+                // A repetition is rare, so it may cost a query of its own.
+                self.write_entries().await?;
+                let same = self.stored(key, first, entries.len()).await? == entries;
+                return Ok(if same { Written::Appended } else { Written::Conflict });
+            }
+            rules::Place::Nowhere => return Ok(Written::Conflict),
         }
         self.push(key, end, entries);
         if let Some(progress) = progress {
             self.progress.insert(key, progress);
         }
         Ok(Written::Appended)
+    }
+
+    fn claim(&mut self, key: i64, seen: &Progress, progress: &'a Progress) -> Written {
+        let Some((owner, stored)) = self.standings.get(&key).copied() else { return Written::Conflict };
+        let current = self.progress.get(&key).map_or(stored, |written| Standing::of(written));
+        if current != Standing::of(seen) {
+            // An earlier commit of the same write may have done it.
+            let made = self.in_doubt.claimed.contains(&key) && owner == self.owner && stored == Standing::of(progress);
+            return if made { Written::Appended } else { Written::Conflict };
+        }
+        self.progress.insert(key, progress);
+        self.claimed.insert(key);
+        Written::Appended
     }
 
     async fn stored(&mut self, key: i64, first: u32, count: usize) -> Result<Vec<EntryRecord>, ServerError> {
@@ -177,21 +216,32 @@ impl<'a, D: Dialect> Batch<'a, D> {
     }
 
     async fn write_progress(&mut self) -> Result<(), ServerError> {
-        let progress: Vec<ProgressRow<'a>> = std::mem::take(&mut self.progress).into_iter().collect();
-        for rows in parts(&progress, |(_, progress)| size(progress)) {
+        let owner = |key| self.claimed.contains(&key).then_some(self.owner);
+        let progress: Vec<ProgressRow<'a>> =
+            std::mem::take(&mut self.progress).into_iter().map(|(key, progress)| (key, owner(key), progress)).collect();
+        for rows in parts(&progress, |(.., progress)| size(progress)) {
             D::update_executions(self.connection, rows).await?;
         }
         Ok(())
     }
 }
 
-fn size(progress: &Progress) -> usize {
-    progress.note.as_ref().map_or(0, String::len) + progress.result.as_ref().map_or(0, Vec::len)
+/// Whether it needs a key, unless its gid exists.
+pub(super) fn starts(write: &Write) -> bool {
+    match write {
+        Write::Create { entries, .. } => follow(entries, 0),
+        Write::Append { .. } | Write::Claim { .. } => false,
+    }
 }
 
-/// Whether `entries` stand at `first`, `first + 1`, ...
-fn follow(entries: &[EntryRecord], first: u32) -> bool {
-    entries.iter().zip(u64::from(first)..).all(|(entry, seq)| u64::from(entry.seq.0) == seq)
+/// In order, each once.
+fn keys_of(writes: &[Write], key: impl Fn(&Write) -> Option<i64>) -> Vec<i64> {
+    let keys: BTreeSet<i64> = writes.iter().filter_map(key).collect();
+    keys.into_iter().collect()
+}
+
+fn size(progress: &Progress) -> usize {
+    progress.note.as_ref().map_or(0, String::len) + progress.result.as_ref().map_or(0, Vec::len)
 }
 
 /// Consecutive rows, as many as fit a statement.

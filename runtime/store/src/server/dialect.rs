@@ -16,8 +16,8 @@ pub(super) type SettingsOf<D> = <ConnectionOf<D> as Connection>::Options;
 pub(super) type NewRow<'a> = (i64, &'a NewExecution, &'a Progress);
 /// An entry and its execution.
 pub(super) type EntryRow<'a> = (i64, &'a EntryRecord);
-/// How an execution stands now.
-pub(super) type ProgressRow<'a> = (i64, &'a Progress);
+/// How an execution stands now, and whose it is if that changes.
+pub(super) type ProgressRow<'a> = (i64, Option<i64>, &'a Progress);
 
 /// A value of a placeholder.
 #[derive(Debug, Clone, Copy)]
@@ -117,9 +117,10 @@ pub trait Dialect: Debug + Send + Sync + 'static {
     where
         Self: Sized;
 
-    /// Inserts executions; answers the keys of those whose gid did not exist.
+    /// Inserts executions of a node; answers the keys of those whose gid did not exist.
     fn insert_executions(
         connection: &mut ConnectionOf<Self>,
+        owner: i64,
         rows: &[NewRow<'_>],
     ) -> impl Future<Output = Result<Vec<i64>, sqlx::Error>> + Send
     where
@@ -141,10 +142,11 @@ pub trait Dialect: Debug + Send + Sync + 'static {
     where
         Self: Sized;
 
-    /// For those of `executions` that exist: key and number of the last entry, if there is one.
-    fn journal_ends(
+    /// Runs one statement with `{keys}` once in it, as in `WHERE id {keys}`, and answers its rows.
+    fn fetch_of(
         connection: &mut ConnectionOf<Self>,
-        executions: &[i64],
+        text: &str,
+        keys: &[i64],
     ) -> impl Future<Output = Result<Vec<RowOf<Self>>, sqlx::Error>> + Send
     where
         Self: Sized;

@@ -21,16 +21,16 @@ pub(super) enum ServerError {
     /// No answer in time.
     #[error("the database did not answer within {} s", .0.as_secs_f32())]
     Slow(Duration),
-    /// Another node has the lease.
+    /// Another node has buried this one.
     #[error(
-        "this node (`{node}`, epoch {epoch}) has lost its lease on the database to another one; it writes nothing any \
-         more: restart it"
+        "this node (`{node}`, number {id}) did not renew its lease on the database in time, and another one has taken \
+         over; it writes nothing any more: restart it"
     )]
     Fenced {
         /// This node.
         node: String,
-        /// Its epoch, which is over.
-        epoch: i64,
+        /// Its number.
+        id: i64,
     },
     /// [`super::ServerStore::close`] was called.
     #[error("the store is closed")]
@@ -66,6 +66,12 @@ impl ServerError {
         }
     }
 
+    /// Whether a table does not exist (yet).
+    pub(super) fn is_missing_table(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error))
+            if error.code().as_deref() == Some("42P01") || number(error.as_ref()) == Some(1146))
+    }
+
     /// Whether the way to the database failed, rather than the database.
     pub(super) fn is_way(&self) -> bool {
         match self {
@@ -95,6 +101,14 @@ impl From<ServerError> for StoreError {
 /// A stored value that no version of this crate writes.
 pub(super) fn damaged(what: impl std::fmt::Display) -> ServerError {
     ServerError::Damaged(what.to_string())
+}
+
+/// Opening is different: nothing has begun that could wait.
+pub(super) fn open_error(error: ServerError) -> StoreError {
+    match error.sort() {
+        Sort::Outage(advice) => StoreError::Open(format!("{error}; {advice}")),
+        Sort::Again | Sort::Taken | Sort::Damaged => StoreError::Open(error.to_string()),
+    }
 }
 
 /// One line without what the driver puts before it. No error of the driver names the URL.

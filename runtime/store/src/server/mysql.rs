@@ -1,6 +1,7 @@
 //! MySQL and MariaDB: the rows of a batch are literals in the text. A prepared statement would be one for every number of
 //! rows, and an update of many rows as many round trips; what is in a text is hexadecimal or a number, never as it came.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::str::FromStr as _;
 
@@ -91,29 +92,37 @@ impl Dialect for MySql {
         row.try_get_unchecked(column)
     }
 
-    async fn insert_executions(connection: &mut MySqlConnection, rows: &[NewRow<'_>]) -> Result<Vec<i64>, sqlx::Error> {
-        let (Some((first, ..)), Some((last, ..))) = (rows.first(), rows.last()) else { return Ok(Vec::new()) };
+    async fn insert_executions(
+        connection: &mut MySqlConnection,
+        owner: i64,
+        rows: &[NewRow<'_>],
+    ) -> Result<Vec<i64>, sqlx::Error> {
+        let gids: HashMap<i64, &[u8]> =
+            rows.iter().map(|(id, execution, _)| (*id, execution.gid.as_str().as_bytes())).collect();
+        let (Some(first), Some(last)) = (gids.keys().min(), gids.keys().max()) else { return Ok(Vec::new()) };
         let mut text = Literals::new(
             "INSERT INTO executions (id, gid, workflow, digest, input_hash, phase, activity, wake_at, note, result, \
-             created_at, updated_at) VALUES ",
+             created_at, updated_at, owner) VALUES ",
         );
         for (id, execution, progress) in rows {
             text.open().int(*id).text(execution.gid.as_str()).text(execution.workflow.as_str());
             text.bytes(progress.digest.as_bytes()).bytes(&execution.input_hash);
             text.progress(progress).int(codes::of_time(execution.created_at)).int(codes::of_time(progress.updated_at));
-            text.close();
+            text.int(owner).close();
         }
         let mut text = text.finish();
         text += " ON DUPLICATE KEY UPDATE gid = gid; ";
         let _ = write!(text, "SELECT id, gid FROM executions WHERE id BETWEEN {first} AND {last}");
         let found = sqlx::raw_sql(AssertSqlSafe(text)).fetch_all(connection).await?;
-        // Keys go up in steps of 1.
         let mut inserted = Vec::with_capacity(found.len());
         for row in &found {
             let (id, gid) = (row.try_get_unchecked::<i64, _>(0)?, row.try_get_unchecked::<Vec<u8>, _>(1)?);
-            let ours = usize::try_from(id - first).ok().and_then(|index| rows.get(index));
-            if ours.is_some_and(|(_, execution, _)| execution.gid.as_str().as_bytes() == gid) {
-                inserted.push(id);
+            match gids.get(&id) {
+                Some(ours) if *ours == gid => inserted.push(id),
+                // Its key, not its gid, was in the way: that is no answer about the gid.
+                Some(_) => return Err(sqlx::Error::Protocol(format!("key {id} is in use already"))),
+                // Of another statement of the same commit.
+                None => {}
             }
         }
         Ok(inserted)
@@ -130,7 +139,7 @@ impl Dialect for MySql {
 
     async fn update_executions(connection: &mut MySqlConnection, rows: &[ProgressRow<'_>]) -> Result<(), sqlx::Error> {
         let mut text = String::new();
-        for (id, progress) in rows {
+        for (id, owner, progress) in rows {
             let mut set = Literals::new("UPDATE executions SET ");
             set.name("phase").int(codes::of_phase(progress.phase));
             set.name("digest").bytes(progress.digest.as_bytes());
@@ -139,19 +148,22 @@ impl Dialect for MySql {
             set.name("note").optional(progress.note.as_deref(), |set, note| _ = set.text(note));
             set.name("result").optional(progress.result.as_deref(), |set, result| _ = set.bytes(result));
             set.name("updated_at").int(codes::of_time(progress.updated_at));
+            if let Some(owner) = owner {
+                set.name("owner").int(*owner);
+            }
             text += &set.finish();
             let _ = write!(text, " WHERE id = {id}; ");
         }
         Self::command(connection, text).await.map(drop)
     }
 
-    async fn journal_ends(connection: &mut MySqlConnection, executions: &[i64]) -> Result<Vec<MySqlRow>, sqlx::Error> {
-        let keys: Vec<String> = executions.iter().map(i64::to_string).collect();
-        let keys = keys.join(",");
-        let text = format!(
-            "SELECT id, (SELECT max(seq) FROM journal WHERE execution = executions.id) FROM executions \
-             FORCE INDEX (PRIMARY) WHERE id IN ({keys})"
-        );
+    async fn fetch_of(
+        connection: &mut MySqlConnection,
+        text: &str,
+        keys: &[i64],
+    ) -> Result<Vec<MySqlRow>, sqlx::Error> {
+        let keys: Vec<String> = keys.iter().map(i64::to_string).collect();
+        let text = text.replace("{keys}", &format!("IN ({})", keys.join(",")));
         sqlx::raw_sql(AssertSqlSafe(text)).fetch_all(connection).await
     }
 }
@@ -267,7 +279,7 @@ pub(super) fn sort(number: u16) -> Sort {
     match number {
         // Lock wait, deadlock (also a lost certification of Galera), row changed; TiDB: write conflict, schema changed.
         1205 | 1213 | 1020 | 8002 | 8022 | 8028 | 9007 => Sort::Again,
-        1062 | 1586 => Sort::Taken,
+        1050 | 1062 | 1586 => Sort::Taken,
         1034 | 1194 | 1195 | 1712 => Sort::Damaged,
         1021 | 1114 => Sort::Outage("the database's disk is full: free space there"),
         1290 | 1792 | 1836 => Sort::Outage("this server is read-only: let the URL name the primary"),

@@ -1,18 +1,20 @@
-//! Opening: reaches the server, takes the lease, brings the schema up to date.
+//! Opening: reaches the server, sees to the schema, becomes a node.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::Connection as _;
 use sqlx::Pool;
-use sqlx::migrate::MigrateError;
 use sqlx::pool::PoolOptions;
+use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
 
-use super::ServerOptions;
 use super::dialect::{ConnectionOf, Dialect};
-use super::error::describe;
-use super::lease::{self, open_error};
-use super::writer::{Way, Writer};
+use super::error::{ServerError, Sort, describe, open_error};
+use super::node::Node;
+use super::shared::Shared;
+use super::writer::{Way, Writer, lease_ms};
+use super::{ServerOptions, heartbeat, schema};
 use crate::StoreError;
 
 /// Idle for longer, a connection is asked whether it still works before it is used.
@@ -24,27 +26,45 @@ const IDLE: Duration = Duration::from_secs(60);
 /// Older, it is closed: so that a server that is back gets its share.
 const LIFETIME: Duration = Duration::from_secs(600);
 
-/// A writer that has the lease.
-pub(super) async fn writer<D: Dialect>(options: ServerOptions) -> Result<(Arc<Way<D>>, Writer<D>), StoreError> {
+/// A write gets so much time at least, however short the lease.
+const WRITE: Duration = Duration::from_secs(2);
+
+/// A node that lives, and its connections.
+pub(super) async fn open<D: Dialect>(options: ServerOptions) -> Result<Shared<D>, StoreError> {
     if options.lease < Duration::from_millis(100) {
         return Err(StoreError::Open("the lease is too short; use 100 ms or more".into()));
     }
     // The text of the error names what is wrong, never the URL.
     let settings = D::settings(&options.url)
         .map_err(|error| StoreError::Open(format!("`store_url` can't be used: {}", describe(&error))))?;
+    let verb_timeout = options.verb_timeout;
+    let write_timeout = verb_timeout.min(WRITE.max(options.lease * 3 / 4));
     let way = Arc::new(Way::<D> { settings, options });
     let mut connection = way.connect().await.map_err(open_error)?;
-    let epoch = lease::claim::<D>(&mut connection, &way.options).await?;
-    if let Err(error) = migrate::<D>(&mut connection).await {
-        lease::release::<D>(&mut connection, epoch).await;
-        return Err(error);
+    schema::settle(&way, &mut connection).await?;
+    let node = Arc::new(enter::<D>(&way, &mut connection).await.map_err(open_error)?);
+    let readers = readers(&way);
+    let writer = Mutex::new(Writer::new(way, Arc::clone(&node), connection));
+    let shared = Shared { node, writer, readers, verb_timeout, write_timeout, fenced: watch::Sender::new(false) };
+    heartbeat::look_first(&shared).await.map_err(open_error)?;
+    Ok(shared)
+}
+
+/// Becomes a node. Others may do so at the same time.
+async fn enter<D: Dialect>(way: &Way<D>, connection: &mut ConnectionOf<D>) -> Result<Node, ServerError> {
+    let give_up = Instant::now() + way.options.verb_timeout;
+    loop {
+        match Node::enter::<D>(connection, &way.options, lease_ms(&way.options)).await {
+            Err(error) if error.sort() == Sort::Again && Instant::now() < give_up => {
+                D::command(connection, "ROLLBACK".into()).await?;
+            }
+            done => return done,
+        }
     }
-    let writer = Writer::new(Arc::clone(&way), connection, epoch);
-    Ok((way, writer))
 }
 
 /// Connections that read. The first one is made when it is needed.
-pub(super) fn readers<D: Dialect>(way: &Way<D>) -> Pool<D::Database> {
+fn readers<D: Dialect>(way: &Way<D>) -> Pool<D::Database> {
     let limits = Way::<D>::limits(&way.options);
     PoolOptions::new()
         .max_connections(way.options.readers)
@@ -62,23 +82,4 @@ pub(super) fn readers<D: Dialect>(way: &Way<D>) -> Pool<D::Database> {
         })
         .after_connect(move |connection, _| Box::pin(D::prepare(connection, limits)))
         .connect_lazy_with(way.settings.clone())
-}
-
-async fn migrate<D: Dialect>(connection: &mut ConnectionOf<D>) -> Result<(), StoreError> {
-    let known = D::schema();
-    let text = match D::migrate(connection).await {
-        Ok(()) => return Ok(()),
-        Err(MigrateError::VersionMissing(found)) => {
-            format!("the database has schema {found}, this runtime knows up to {known}; start a newer runtime")
-        }
-        Err(MigrateError::VersionMismatch(found)) => {
-            format!("the database has another schema {found} than this runtime; start the one that made it")
-        }
-        Err(MigrateError::Execute(error)) => format!(
-            "the database can't be brought to schema {known}: {}; grant the user what it needs, or empty the database",
-            describe(&error)
-        ),
-        Err(error) => format!("the database can't be brought to schema {known}: {error}"),
-    };
-    Err(StoreError::Open(text))
 }

@@ -16,20 +16,17 @@ use crate::codes;
 pub struct Postgres;
 
 pub(super) const INSERT_EXECUTIONS: &str = "INSERT INTO executions (id, gid, workflow, digest, input_hash, phase, \
-     activity, wake_at, note, result, created_at, updated_at) SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], \
+     activity, wake_at, note, result, created_at, updated_at, owner) SELECT v.*, $13::bigint FROM unnest($1::bigint[], $2::text[], $3::text[], \
      $4::bytea[], $5::bytea[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::bytea[], $11::bigint[], \
-     $12::bigint[]) ON CONFLICT (gid) DO NOTHING RETURNING id";
+     $12::bigint[]) AS v ON CONFLICT (gid) DO NOTHING RETURNING id";
 
 pub(super) const INSERT_ENTRIES: &str = "INSERT INTO journal (execution, seq, at, kind, fingerprint, data) \
      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[])";
 
 pub(super) const UPDATE_EXECUTIONS: &str = "UPDATE executions SET phase = v.phase, digest = v.digest, activity = v.activity, wake_at = v.wake_at, note = v.note, \
-     result = v.result, updated_at = v.updated_at FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bigint[], \
-     $5::bigint[], $6::text[], $7::bytea[], $8::bigint[]) AS v (id, phase, digest, activity, wake_at, note, result, \
-     updated_at) WHERE executions.id = v.id";
-
-pub(super) const JOURNAL_ENDS: &str = "SELECT id, (SELECT max(seq) FROM journal WHERE execution = executions.id) \
-     FROM executions WHERE id = ANY($1::bigint[])";
+     result = v.result, updated_at = v.updated_at, owner = coalesce(v.owner, executions.owner) FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bigint[], \
+     $5::bigint[], $6::text[], $7::bytea[], $8::bigint[], $9::bigint[]) AS v (id, phase, digest, activity, wake_at, note, result, \
+     updated_at, owner) WHERE executions.id = v.id";
 
 /// Plans that are right for a large table, also where the server's statistics are of a time when it was small.
 const PLANS: [&str; 4] = [
@@ -106,7 +103,11 @@ impl Dialect for Postgres {
         row.try_get_unchecked(column)
     }
 
-    async fn insert_executions(connection: &mut PgConnection, rows: &[NewRow<'_>]) -> Result<Vec<i64>, sqlx::Error> {
+    async fn insert_executions(
+        connection: &mut PgConnection,
+        owner: i64,
+        rows: &[NewRow<'_>],
+    ) -> Result<Vec<i64>, sqlx::Error> {
         let mut arguments = Columns::default();
         arguments.add(rows, |(id, ..)| *id)?;
         arguments.add(rows, |(_, execution, _)| execution.gid.as_str())?;
@@ -120,6 +121,7 @@ impl Dialect for Postgres {
         arguments.add(rows, |(.., progress)| progress.result.as_deref())?;
         arguments.add(rows, |(_, execution, _)| codes::of_time(execution.created_at))?;
         arguments.add(rows, |(.., progress)| codes::of_time(progress.updated_at))?;
+        arguments.0.add(owner).map_err(sqlx::Error::Encode)?;
         let inserted = sqlx::query_with(INSERT_EXECUTIONS, arguments.0).fetch_all(connection).await?;
         inserted.iter().map(|row| row.try_get(0)).collect()
     }
@@ -138,19 +140,21 @@ impl Dialect for Postgres {
 
     async fn update_executions(connection: &mut PgConnection, rows: &[ProgressRow<'_>]) -> Result<(), sqlx::Error> {
         let mut arguments = Columns::default();
-        arguments.add(rows, |(id, _)| *id)?;
-        arguments.add(rows, |(_, progress)| codes::of_phase(progress.phase))?;
-        arguments.add(rows, |(_, progress)| progress.digest.as_bytes().as_slice())?;
-        arguments.add(rows, |(_, progress)| codes::of_activity(progress.activity))?;
-        arguments.add(rows, |(_, progress)| progress.wake_at.map(codes::of_time))?;
-        arguments.add(rows, |(_, progress)| progress.note.as_deref())?;
-        arguments.add(rows, |(_, progress)| progress.result.as_deref())?;
-        arguments.add(rows, |(_, progress)| codes::of_time(progress.updated_at))?;
+        arguments.add(rows, |(id, ..)| *id)?;
+        arguments.add(rows, |(.., progress)| codes::of_phase(progress.phase))?;
+        arguments.add(rows, |(.., progress)| progress.digest.as_bytes().as_slice())?;
+        arguments.add(rows, |(.., progress)| codes::of_activity(progress.activity))?;
+        arguments.add(rows, |(.., progress)| progress.wake_at.map(codes::of_time))?;
+        arguments.add(rows, |(.., progress)| progress.note.as_deref())?;
+        arguments.add(rows, |(.., progress)| progress.result.as_deref())?;
+        arguments.add(rows, |(.., progress)| codes::of_time(progress.updated_at))?;
+        arguments.add(rows, |(_, owner, _)| *owner)?;
         sqlx::query_with(UPDATE_EXECUTIONS, arguments.0).execute(connection).await.map(drop)
     }
 
-    async fn journal_ends(connection: &mut PgConnection, executions: &[i64]) -> Result<Vec<PgRow>, sqlx::Error> {
-        sqlx::query(JOURNAL_ENDS).bind(executions).fetch_all(connection).await
+    async fn fetch_of(connection: &mut PgConnection, text: &str, keys: &[i64]) -> Result<Vec<PgRow>, sqlx::Error> {
+        let text = text.replace("{keys}", "= ANY($1::bigint[])");
+        sqlx::query(AssertSqlSafe(text)).bind(keys).fetch_all(connection).await
     }
 }
 
@@ -193,7 +197,8 @@ pub(super) fn sort(code: &str) -> Sort {
     match code {
         // Serialization failure, deadlock.
         "40001" | "40P01" => Sort::Again,
-        "23505" => Sort::Taken,
+        // Also of a table that two nodes make at the same time.
+        "23505" | "42710" | "42P07" => Sort::Taken,
         "XX001" | "XX002" => Sort::Damaged,
         "53100" => Sort::Outage("the database's disk is full: free space there"),
         "25006" => Sort::Outage("this server is read-only: let the URL name the primary"),

@@ -9,19 +9,28 @@ use crate::{Activity, ExecutionRow, ListFilter, codes};
 pub(super) const JOURNAL: &str = "SELECT seq, at, kind, fingerprint, data FROM journal /*PRIMARY*/ \
                                   WHERE execution = ? AND seq >= ? ORDER BY seq LIMIT ?";
 
+/// Key and number of the last entry, if there is one.
+pub(super) const JOURNAL_ENDS: &str = "SELECT id, (SELECT max(seq) FROM journal WHERE execution = executions.id) \
+                                       FROM executions /*PRIMARY*/ WHERE id {keys}";
+
+/// How executions stand. Nobody else changes them before this transaction ends.
+pub(super) const STANDINGS: &str = "SELECT id, owner, activity, wake_at, updated_at FROM executions /*PRIMARY*/ WHERE id {keys} ORDER BY id FOR UPDATE";
+
 pub(super) const EXECUTION: &str =
     concat!("SELECT ", execution_columns!(), " FROM executions /*executions_gid*/ WHERE gid = ?");
 
 pub(super) const ACTIVE: &str = concat!(
     "SELECT ",
     execution_columns!(),
-    " FROM executions /*executions_activity*/ WHERE activity = 0 AND activity <> 3 AND id > ? ORDER BY id LIMIT ?"
+    " FROM executions /*executions_worker*/ WHERE worker = ? AND id > ? ORDER BY id LIMIT ?"
 );
 
+/// A share of those that are due, and all that have been for longer: of nodes that do not take theirs.
 pub(super) const DUE: &str = concat!(
     "SELECT ",
     execution_columns!(),
-    " FROM executions /*executions_due*/ WHERE due_at <= ? ORDER BY due_at, id LIMIT ?"
+    " FROM executions /*executions_due*/ WHERE due_at <= ? AND (MOD(id, ?) = ? OR due_at < ?) \
+     ORDER BY due_at, id LIMIT ?"
 );
 
 pub(super) const NEXT_WAKE: &str =
@@ -34,10 +43,21 @@ pub(super) const QUARANTINED: &str = concat!(
 );
 
 /// The shortest question that touches a table.
-pub(super) const PING: &str = "SELECT id FROM nodes WHERE id = 1";
+pub(super) const PING: &str = "SELECT id FROM nodes WHERE id = 0";
 
-/// The newest execution, so that the next one comes after it.
-pub(super) const NEWEST_KEY: &str = "SELECT max(id) FROM executions";
+/// Those of some that nobody works on, for reasons that last.
+pub(super) const SETTLED: &str = concat!(
+    "SELECT ",
+    execution_columns!(),
+    " FROM executions /*PRIMARY*/ WHERE id {keys} AND (activity IN (2, 3) OR phase IN (3, 4))"
+);
+
+/// Active executions of a node that is dead. Nobody else takes them before this transaction ends.
+pub(super) const LEFT_BEHIND: &str =
+    "SELECT id FROM executions /*executions_worker*/ WHERE worker = ? ORDER BY id LIMIT ? FOR UPDATE";
+
+/// Some executions, whatever they do.
+pub(super) const SOME: &str = concat!("SELECT ", execution_columns!(), " FROM executions /*PRIMARY*/ WHERE id {keys}");
 
 /// The text for a filter: values are `before`, the workflow if there is one, the limit. It walks back through the index
 /// that leaves out most; what else is asked is looked up row by row.
@@ -69,13 +89,13 @@ pub(super) fn list_text(filter: &ListFilter) -> String {
 }
 
 /// Those rows that can be read: a damaged one is reported and must not keep the others from being worked on.
-pub(super) fn readable<D: Dialect>(rows: &[RowOf<D>]) -> Vec<ExecutionRow> {
+pub(super) fn readable<D: Dialect>(rows: &[RowOf<D>], me: i64) -> Vec<ExecutionRow> {
     let read = |row: &RowOf<D>| {
         let report = |error: &_| {
             let key = D::int(row, 0).ok().flatten();
             tracing::error!(?key, %error, "an execution's row is damaged; it is left alone");
         };
-        execution_row::<D>(row).inspect_err(report).ok()
+        execution_row::<D>(row, me).inspect_err(report).ok()
     };
     rows.iter().filter_map(read).collect()
 }

@@ -6,18 +6,22 @@ use reprise_engine::{Digest, EntryRecord, Seq, Timestamp};
 
 use super::dialect::{Dialect, RowOf};
 use super::error::{ServerError, damaged};
-use crate::{Deployment, ExecutionKey, ExecutionRow, NewExecution, Progress, codes};
+use crate::rules::Standing;
+use crate::{Activity, Deployment, ExecutionKey, ExecutionRow, NewExecution, Progress, codes};
 
 /// The columns that [`execution_row`] reads.
 macro_rules! execution_columns {
     () => {
-        "id, gid, workflow, digest, input_hash, phase, activity, wake_at, note, result, created_at, updated_at"
+        "id, gid, workflow, digest, input_hash, phase, activity, wake_at, note, result, created_at, updated_at, \
+         owner"
     };
 }
 pub(super) use execution_columns;
 
-pub(super) fn execution_row<D: Dialect>(row: &RowOf<D>) -> Result<ExecutionRow, ServerError> {
+/// As node `me` sees it.
+pub(super) fn execution_row<D: Dialect>(row: &RowOf<D>, me: i64) -> Result<ExecutionRow, ServerError> {
     let (phase, activity) = (int::<D>(row, 5)?, int::<D>(row, 6)?);
+    let activity = codes::activity(activity).ok_or_else(|| damaged(format!("no activity has number {activity}")))?;
     Ok(ExecutionRow {
         key: ExecutionKey(int::<D>(row, 0)?),
         execution: NewExecution {
@@ -29,13 +33,19 @@ pub(super) fn execution_row<D: Dialect>(row: &RowOf<D>) -> Result<ExecutionRow, 
         progress: Progress {
             phase: codes::phase(phase).ok_or_else(|| damaged(format!("no phase has number {phase}")))?,
             digest: Digest::new(hash::<D>(row, 3)?),
-            activity: codes::activity(activity).ok_or_else(|| damaged(format!("no activity has number {activity}")))?,
+            activity,
             wake_at: D::int(row, 7)?.map(time).transpose()?,
             note: D::bytes(row, 8)?.map(String::from_utf8).transpose().map_err(damaged)?,
             result: D::bytes(row, 9)?,
             updated_at: time(int::<D>(row, 11)?)?,
         },
+        elsewhere: activity == Activity::Active && int::<D>(row, 12)? != me,
     })
+}
+
+/// From `id, owner, activity, wake_at, updated_at`.
+pub(super) fn standing<D: Dialect>(row: &RowOf<D>) -> Result<Standing, ServerError> {
+    Ok(Standing { activity: int::<D>(row, 2)?, wake_at: D::int(row, 3)?, updated_at: int::<D>(row, 4)? })
 }
 
 /// From `seq, at, kind, fingerprint, data`.

@@ -1,6 +1,8 @@
-//! What only database servers have: leases, plans, outages.
+//! What only database servers have: nodes and their leases, plans, outages.
 
+mod cut;
 mod leases;
+mod nodes;
 mod outages;
 mod plans;
 
@@ -25,6 +27,54 @@ fn options(url: &str, node: &str) -> ServerOptions {
 async fn open<D: Dialect>(url: &str, node: &str) -> ServerStore<D> {
     ServerStore::open(options(url, node)).await.expect("opens")
 }
+
+/// Nodes that start at the same moment.
+struct Fleet<D: Dialect, const N: usize>([ServerStore<D>; N]);
+
+impl<D: Dialect, const N: usize> Fleet<D, N> {
+    async fn open(url: &str) -> Self {
+        let starts: [_; N] = std::array::from_fn(|i| tokio::spawn(ServerStore::open(options(url, &format!("n{i}")))));
+        let mut stores = Vec::new();
+        for start in starts {
+            stores.push(start.await.expect("does not panic").expect("opens"));
+        }
+        Self(stores.try_into().expect("as many as started"))
+    }
+}
+
+/// Asks again and again until there is an answer. Fails if that takes too long.
+async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), asking).await.unwrap_or_else(|_| panic!("{what}: not in time"))
+}
+
+/// Runs each case on both kinds of server.
+macro_rules! on_both {
+    ($($case:ident)*) => {
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let url = reprise_test_services::postgres().await;
+                super::$case::<crate::server::postgres::Postgres>(&url).await;
+            })*
+        }
+        mod on_mariadb {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let url = reprise_test_services::mariadb().await;
+                super::$case::<crate::server::mysql::MySql>(&url).await;
+            })*
+        }
+    };
+}
+use on_both;
 
 fn entries(from: u32, count: u32) -> Vec<EntryRecord> {
     let entry = |seq| EntryRecord { seq: Seq(seq), at: Timestamp(1), kind: 1, fingerprint: 2, data: vec![3; 100] };

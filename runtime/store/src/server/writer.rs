@@ -1,18 +1,21 @@
-//! The connection that writes. Each of its transactions first renews the lease, which fails if another node has it: that
-//! row is written, not only read, so that the databases that check conflicts at commit see it too.
+//! The connection that writes. Each of its transactions first renews this node's lease, which fails once another node has
+//! buried it: the row is written, not only read, so that the databases that check conflicts at commit see it too.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reprise_engine::{Digest, Gid, Timestamp, WorkflowName};
+use reprise_engine::Gid;
 use sqlx::{ConnectOptions as _, Connection as _};
+use tokio::time::Instant;
 
-use super::batch::{Batch, Done};
+use super::ServerOptions;
+use super::batch::{Batch, starts};
 use super::dialect::{ConnectionOf, Dialect, SessionLimits, SettingsOf};
 use super::error::{ServerError, Sort};
-use super::{ServerOptions, deployments, read};
-use crate::{Deployment, Write, Written};
+use super::keys::{self, Block};
+use super::node::Node;
+use crate::{Write, Written};
 
 /// How often a transaction is tried that others make impossible.
 const ATTEMPTS: u32 = 6;
@@ -41,20 +44,46 @@ impl<D: Dialect> Way<D> {
     }
 }
 
+/// What is written beside journals: all of it in one transaction, which may have to be done again.
+pub(super) trait Work<D: Dialect>: Sync {
+    /// What it finds out.
+    type Done: Send;
+
+    /// Does it, within an open transaction.
+    fn perform(&self, connection: &mut ConnectionOf<D>)
+    -> impl Future<Output = Result<Self::Done, ServerError>> + Send;
+}
+
+/// Of one node.
 pub(super) struct Writer<D: Dialect> {
     way: Arc<Way<D>>,
-    epoch: i64,
+    node: Arc<Node>,
     /// Taken while a transaction is open: one that is given up closes its connection, and so ends at the server.
     connection: Option<ConnectionOf<D>>,
-    /// None: to be asked for, by a transaction that has the lease.
-    next_key: Option<i64>,
-    in_doubt: HashMap<Gid, i64>,
+    pub(super) keys: Block,
+    pub(super) in_doubt: Doubt,
     closed: bool,
 }
 
+/// What commits whose answer was lost did, if they did it.
+#[derive(Debug, Default)]
+pub(super) struct Doubt {
+    /// Executions, and the keys they had.
+    pub(super) created: HashMap<Gid, i64>,
+    pub(super) claimed: HashSet<i64>,
+}
+
+/// An open transaction of a node that lives.
+pub(super) struct Transaction<D: Dialect> {
+    pub(super) connection: ConnectionOf<D>,
+    /// When the renewal was sent that it began with.
+    sent: Instant,
+}
+
 impl<D: Dialect> Writer<D> {
-    pub(super) fn new(way: Arc<Way<D>>, connection: ConnectionOf<D>, epoch: i64) -> Self {
-        Self { way, epoch, connection: Some(connection), next_key: None, in_doubt: HashMap::new(), closed: false }
+    pub(super) fn new(way: Arc<Way<D>>, node: Arc<Node>, connection: ConnectionOf<D>) -> Self {
+        let (keys, in_doubt) = (Block::empty(), Doubt::default());
+        Self { way, node, connection: Some(connection), keys, in_doubt, closed: false }
     }
 
     /// As [`crate::Store::commit`].
@@ -69,6 +98,7 @@ impl<D: Dialect> Writer<D> {
                 // Somebody else has written. What is known is asked for again, so once more tells what is right.
                 Err(error) if attempt == 1 && error.sort() == Sort::Taken => {
                     tracing::warn!(%error, "the database changed behind the writer's back");
+                    self.keys = Block::empty();
                 }
                 done => return done,
             }
@@ -76,34 +106,16 @@ impl<D: Dialect> Writer<D> {
         }
     }
 
-    /// As [`crate::Store::deploy`].
-    pub(super) async fn deploy(
-        &mut self,
-        workflow: &WorkflowName,
-        digest: Digest,
-        component: &[u8],
-        now: Timestamp,
-    ) -> Result<Deployment, ServerError> {
+    /// Anything else that is written, in a transaction of its own, which is tried again when others were in its way.
+    pub(super) async fn perform<W: Work<D>>(&mut self, work: W) -> Result<W::Done, ServerError> {
         let mut attempt = 1;
         loop {
-            let mut connection = self.begin().await?;
-            let done = deployments::deploy::<D>(&mut connection, workflow, digest, component, now).await;
-            match self.end(connection, done).await {
-                Err(error) if attempt < ATTEMPTS && error.sort() == Sort::Again => pause(attempt).await,
-                done => return done,
-            }
-            attempt += 1;
-        }
-    }
-
-    /// Pauses a participant since a time, or resumes it.
-    pub(super) async fn participant(&mut self, name: &str, paused_at: Option<Timestamp>) -> Result<(), ServerError> {
-        let mut attempt = 1;
-        loop {
-            let mut connection = self.begin().await?;
-            let done = deployments::set_pause::<D>(&mut connection, name, paused_at).await;
-            match self.end(connection, done).await {
-                Err(error) if attempt < ATTEMPTS && error.sort() == Sort::Again => pause(attempt).await,
+            let mut transaction = self.begin().await?;
+            let done = work.perform(&mut transaction.connection).await;
+            match self.end(transaction, done).await {
+                Err(error) if attempt < ATTEMPTS && matches!(error.sort(), Sort::Again | Sort::Taken) => {
+                    pause(attempt).await;
+                }
                 done => return done,
             }
             attempt += 1;
@@ -112,20 +124,21 @@ impl<D: Dialect> Writer<D> {
 
     /// Keeps the lease.
     pub(super) async fn renew(&mut self) -> Result<(), ServerError> {
-        let connection = self.begin().await?;
-        self.end(connection, Ok(())).await
+        let transaction = self.begin().await?;
+        self.end(transaction, Ok(())).await
     }
 
-    /// Gives the lease back, and ends.
+    /// Ends as a node: what it works on is for others from now on.
     pub(super) async fn close(&mut self) -> Result<(), ServerError> {
         if self.closed {
             return Ok(());
         }
-        let mut connection = self.begin().await?;
+        let mut transaction = self.begin().await?;
         self.closed = true;
-        let release = format!("UPDATE nodes SET expires_at = 0 WHERE id = 1 AND epoch = {}", self.epoch);
-        let done = D::command(&mut connection, release).await;
-        self.end(connection, done.map_err(Into::into)).await?;
+        self.node.clock.end();
+        let give_up = format!("UPDATE nodes SET alive = 0 WHERE id = {}", self.node.id);
+        let done = D::command(&mut transaction.connection, give_up).await;
+        self.end(transaction, done.map_err(Into::into)).await?;
         match self.connection.take() {
             Some(connection) => Ok(connection.close().await?),
             None => Ok(()),
@@ -133,60 +146,81 @@ impl<D: Dialect> Writer<D> {
     }
 
     async fn try_commit(&mut self, writes: &[Write]) -> Result<Vec<Written>, ServerError> {
-        let mut connection = self.begin().await?;
-        // Whatever stops this from here on leaves the key to be asked for again.
-        let next_key = match self.next_key.take() {
-            Some(key) => key,
-            None => next_key::<D>(&mut connection).await?,
-        };
-        let done = Batch::<D>::new(&mut connection, &self.in_doubt, next_key).perform(writes).await;
-        if let Ok(done) = &done {
-            self.doubt(writes, done);
+        let first_key = self.reserve(writes).await?;
+        let mut transaction = self.begin().await?;
+        let batch = Batch::<D>::new(&mut transaction.connection, self.node.id, &self.in_doubt, first_key);
+        let done = batch.perform(writes).await;
+        if let Ok(answers) = &done {
+            self.in_doubt.take_in(writes, answers);
         }
-        let done = self.end(connection, done).await?;
-        self.in_doubt.clear();
-        self.next_key = Some(done.next_key);
-        Ok(done.answers)
+        let answers = self.end(transaction, done).await?;
+        self.in_doubt = Doubt::default();
+        Ok(answers)
     }
 
-    /// Until the answer is here, this commit may have happened or not.
-    fn doubt(&mut self, writes: &[Write], done: &Done) {
-        for (write, written) in writes.iter().zip(&done.answers) {
-            if let (Write::Create { execution, .. }, Written::Created(key)) = (write, written) {
-                self.in_doubt.insert(execution.gid.clone(), key.0);
+    /// The first of as many consecutive keys as `writes` may need.
+    async fn reserve(&mut self, writes: &[Write]) -> Result<i64, ServerError> {
+        let count = i64::try_from(writes.iter().filter(|write| starts(write)).count()).unwrap_or(i64::MAX);
+        if count == 0 {
+            return Ok(0);
+        }
+        if let Some(first) = self.keys.take(count, Instant::now()) {
+            return Ok(first);
+        }
+        if self.keys.holds(count) {
+            self.look_at_counter().await;
+            if let Some(first) = self.keys.take(count, Instant::now()) {
+                return Ok(first);
             }
+        }
+        let (size, sent) = (Block::size_for(count), Instant::now());
+        let first = self.perform(keys::Reserve { counter: keys::EXECUTION, count: size }).await?;
+        self.keys = Block::reserved(first + count, size - count, sent);
+        Ok(first)
+    }
+
+    /// Asks whether the block is the newest still: that costs less than another one.
+    async fn look_at_counter(&mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        let sent = Instant::now();
+        match keys::next::<D>(&mut connection, keys::EXECUTION).await {
+            Ok(next) => {
+                self.connection = Some(connection);
+                self.keys.renew(next, sent);
+            }
+            Err(error) => tracing::debug!(%error, "the counter of keys was not read; another block is reserved"),
         }
     }
 
     /// A connection with an open transaction of a node that has its lease.
-    pub(super) async fn begin(&mut self) -> Result<ConnectionOf<D>, ServerError> {
+    pub(super) async fn begin(&mut self) -> Result<Transaction<D>, ServerError> {
         if self.closed {
             return Err(ServerError::Closed);
         }
-        if let Some(mut connection) = self.connection.take() {
-            match self.fence(&mut connection).await {
-                Ok(()) => return Ok(connection),
+        if let Some(connection) = self.connection.take() {
+            match self.fence(connection).await {
+                Ok(transaction) => return Ok(transaction),
                 // The server was restarted since the last transaction; nothing of this one is there yet.
                 Err(error) if error.is_way() => tracing::debug!(%error, "the writing connection is opened again"),
                 Err(error) => return Err(error),
             }
         }
-        let mut connection = self.way.connect().await?;
-        self.fence(&mut connection).await?;
-        Ok(connection)
+        let connection = self.way.connect().await?;
+        self.fence(connection).await
     }
 
-    async fn fence(&mut self, connection: &mut ConnectionOf<D>) -> Result<(), ServerError> {
-        let (epoch, lease_ms) = (self.epoch, self.way.options.lease.as_millis());
-        let renew = format!("UPDATE nodes SET expires_at = {{now}} + {lease_ms} WHERE id = 1 AND epoch = {epoch}");
+    async fn fence(&mut self, mut connection: ConnectionOf<D>) -> Result<Transaction<D>, ServerError> {
+        let (id, lease_ms) = (self.node.id, lease_ms(&self.way.options));
+        let renew = format!("UPDATE nodes SET expires_at = {{now}} + {lease_ms} WHERE id = {id} AND alive = 1");
+        let begin = format!("START TRANSACTION; {}", D::text(&renew));
         let mut attempt = 1;
         loop {
-            let begun = D::command(connection, format!("START TRANSACTION; {}", D::text(&renew))).await;
-            match begun.map_err(ServerError::from) {
-                Ok(1..) => return Ok(()),
-                Ok(0) => return Err(ServerError::Fenced { node: self.way.options.node.clone(), epoch }),
+            let sent = Instant::now();
+            match D::command(&mut connection, begin.clone()).await.map_err(ServerError::from) {
+                Ok(1..) => return Ok(Transaction { connection, sent }),
+                Ok(0) => return Err(ServerError::Fenced { node: self.node.name.clone(), id }),
                 Err(error) if attempt < ATTEMPTS && error.sort() == Sort::Again => {
-                    D::command(connection, "ROLLBACK".into()).await?;
+                    D::command(&mut connection, "ROLLBACK".into()).await?;
                     pause(attempt).await;
                 }
                 Err(error) => return Err(error),
@@ -196,17 +230,19 @@ impl<D: Dialect> Writer<D> {
     }
 
     /// Commits what is done, or undoes it and keeps the connection if it is good for more.
-    async fn end<T>(
-        &mut self,
-        mut connection: ConnectionOf<D>,
-        done: Result<T, ServerError>,
-    ) -> Result<T, ServerError> {
+    async fn end<T>(&mut self, transaction: Transaction<D>, done: Result<T, ServerError>) -> Result<T, ServerError> {
+        let Transaction { mut connection, sent } = transaction;
         let done = match done {
             Ok(done) => D::command(&mut connection, "COMMIT".into()).await.map(|_| done).map_err(Into::into),
             Err(error) => Err(error),
         };
         match &done {
-            Ok(_) => self.connection = Some(connection),
+            Ok(_) => {
+                if !self.closed {
+                    self.node.renewed(sent);
+                }
+                self.connection = Some(connection);
+            }
             Err(error) if matches!(error.sort(), Sort::Again | Sort::Taken) => {
                 D::command(&mut connection, "ROLLBACK".into()).await?;
                 self.connection = Some(connection);
@@ -218,10 +254,23 @@ impl<D: Dialect> Writer<D> {
     }
 }
 
-async fn next_key<D: Dialect>(connection: &mut ConnectionOf<D>) -> Result<i64, ServerError> {
-    let newest = D::fetch(connection, read::NEWEST_KEY, &[]).await?;
-    let newest = newest.first().map(|row| D::int(row, 0)).transpose()?;
-    Ok(newest.flatten().unwrap_or(0) + 1)
+impl Doubt {
+    /// Until the answer is here, this commit may have happened or not.
+    fn take_in(&mut self, writes: &[Write], answers: &[Written]) {
+        for (write, written) in writes.iter().zip(answers) {
+            match (write, written) {
+                (Write::Create { execution, .. }, Written::Created(key)) => {
+                    self.created.insert(execution.gid.clone(), key.0);
+                }
+                (Write::Claim { key, .. }, Written::Appended) => _ = self.claimed.insert(key.0),
+                (Write::Create { .. } | Write::Append { .. } | Write::Claim { .. }, _) => {}
+            }
+        }
+    }
+}
+
+pub(super) fn lease_ms(options: &ServerOptions) -> i64 {
+    i64::try_from(options.lease.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Longer each time, so that the others come to an end.

@@ -9,6 +9,7 @@ use super::ends::Ends;
 use super::error::SqliteError;
 use super::read;
 use super::statements::{self, EntryRow, NewRow};
+use crate::rules::{Place, Standing, follow, place};
 use crate::{ExecutionKey, Progress, Write, Written};
 
 /// A commit under way. What it has learned counts only once the transaction is durable.
@@ -56,6 +57,7 @@ impl<'a> Batch<'a> {
             answers.push(match write {
                 Write::Create { entries, .. } => self.start_journal(key, entries),
                 Write::Append { key, entries, progress } => self.append(key.0, entries, progress.as_ref())?,
+                Write::Claim { key, seen, progress } => self.claim(key.0, seen, progress)?,
             });
         }
         self.write_entries()?;
@@ -116,17 +118,28 @@ impl<'a> Batch<'a> {
         progress: Option<&'a Progress>,
     ) -> Result<Written, SqliteError> {
         let Some(end) = self.ends.get(&key).copied() else { return Ok(Written::Conflict) };
-        let first = entries.first().map_or(end, |entry| entry.seq.0);
-        if !follow(entries, first) || first > end {
-            return Ok(Written::Conflict);
-        }
-        if first < end {
-            return self.compare(key, first, entries);
+        match place(entries, end) {
+            Place::Next => {}
+            Place::Before(first) => return self.compare(key, first, entries),
+            Place::Nowhere => return Ok(Written::Conflict),
         }
         self.push(key, end, entries);
         if let Some(progress) = progress {
             self.progress.insert(key, progress);
         }
+        Ok(Written::Appended)
+    }
+
+    /// One process has a file, so nobody can come between the look and the change.
+    fn claim(&mut self, key: i64, seen: &Progress, progress: &'a Progress) -> Result<Written, SqliteError> {
+        let current = match self.progress.get(&key) {
+            Some(written) => Some(Standing::of(written)),
+            None => statements::standing(self.connection, key)?,
+        };
+        if current != Some(Standing::of(seen)) {
+            return Ok(Written::Conflict);
+        }
+        self.progress.insert(key, progress);
         Ok(Written::Appended)
     }
 
@@ -148,9 +161,4 @@ impl<'a> Batch<'a> {
         let entries = std::mem::take(&mut self.entries);
         statements::insert_entries(self.connection, &entries)
     }
-}
-
-/// Whether `entries` stand at `first`, `first + 1`, ...
-fn follow(entries: &[EntryRecord], first: u32) -> bool {
-    entries.iter().zip(u64::from(first)..).all(|(entry, seq)| u64::from(entry.seq.0) == seq)
 }

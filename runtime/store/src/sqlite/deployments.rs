@@ -4,8 +4,8 @@ use reprise_engine::{Digest, Timestamp, WorkflowName};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::SqliteError;
-use super::rows::{deployment, rows, time_value};
-use crate::Deployment;
+use super::rows::{deployment, rows};
+use crate::{Deployment, codes};
 
 pub(super) const VERSIONS: &str =
     "SELECT workflow, version, digest, deployed_at FROM deployments WHERE workflow = ? ORDER BY version DESC LIMIT ?";
@@ -35,7 +35,7 @@ pub(super) fn deploy(
         None => 1,
     };
     connection.execute(KEEP_COMPONENT, params![digest.as_bytes(), component])?;
-    connection.execute(ADD_VERSION, params![workflow.as_str(), version, digest.as_bytes(), time_value(now)])?;
+    connection.execute(ADD_VERSION, params![workflow.as_str(), version, digest.as_bytes(), codes::of_time(now)])?;
     Ok(Deployment { workflow: workflow.clone(), version, digest, deployed_at: now })
 }
 

@@ -4,7 +4,7 @@ use reprise_engine::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::error::SqliteError;
-use super::rows::time_value;
+use crate::codes;
 
 /// All of them: operators pause few.
 const PAUSED: &str = "SELECT name FROM paused_participants ORDER BY name";
@@ -22,7 +22,7 @@ pub(super) fn paused(connection: &Connection) -> Result<Vec<String>, SqliteError
 /// Within an open transaction: pauses it since a time, or resumes it.
 pub(super) fn set(connection: &Connection, name: &str, paused_at: Option<Timestamp>) -> Result<(), SqliteError> {
     match paused_at {
-        Some(at) => connection.execute(PAUSE, params![name, time_value(at)])?,
+        Some(at) => connection.execute(PAUSE, params![name, codes::of_time(at)])?,
         None => connection.execute(RESUME, params![name])?,
     };
     Ok(())

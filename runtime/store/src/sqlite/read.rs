@@ -5,10 +5,8 @@ use reprise_engine::{EntryRecord, Gid, Phase, Seq, Timestamp, WorkflowName};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::error::SqliteError;
-use super::rows::{
-    activity_value, entry_record, execution_columns, execution_row, phase_value, rows, time, time_value,
-};
-use crate::{Activity, ExecutionKey, ExecutionRow, ListFilter};
+use super::rows::{entry_record, execution_columns, execution_row, rows, time};
+use crate::{Activity, ExecutionKey, ExecutionRow, ListFilter, codes};
 
 pub(super) const JOURNAL: &str = "SELECT seq, at, kind, fingerprint, data FROM journal INDEXED BY journal_position \
                                   WHERE execution = ? AND seq >= ? ORDER BY seq LIMIT ?";
@@ -74,7 +72,7 @@ pub(super) fn active(
 }
 
 pub(super) fn due(connection: &Connection, now: Timestamp, limit: u32) -> Result<Vec<ExecutionRow>, SqliteError> {
-    readable(connection, DUE, params![time_value(now), limit])
+    readable(connection, DUE, params![codes::of_time(now), limit])
 }
 
 pub(super) fn next_wake(connection: &Connection) -> Result<Option<Timestamp>, SqliteError> {
@@ -100,10 +98,10 @@ pub(super) fn ping(connection: &Connection) -> Result<(), SqliteError> {
 pub(super) fn list_text(filter: &ListFilter) -> String {
     let mut conditions = vec!["id < ?1".to_owned()];
     if let Some(phase) = filter.phase {
-        conditions.push(format!("phase = {}", phase_value(phase)));
+        conditions.push(format!("phase = {}", codes::of_phase(phase)));
     }
     if let Some(activity) = filter.activity {
-        conditions.push(format!("activity = {}", activity_value(activity)));
+        conditions.push(format!("activity = {}", codes::of_activity(activity)));
     }
     if filter.workflow.is_some() {
         conditions.push("workflow = ?3".to_owned());

@@ -7,7 +7,7 @@ use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, Params, Row};
 
 use super::error::{SqliteError, damaged};
-use crate::{Activity, Deployment, ExecutionKey, ExecutionRow, NewExecution, Progress};
+use crate::{Activity, Deployment, ExecutionKey, ExecutionRow, NewExecution, Progress, codes};
 
 /// The columns that [`execution_row`] reads.
 macro_rules! execution_columns {
@@ -33,30 +33,6 @@ pub(super) fn rows<T>(
     Ok(made)
 }
 
-/// SQLite's integers have a sign: a time after the year 292,278,994 becomes that.
-pub(super) fn time_value(time: Timestamp) -> i64 {
-    i64::try_from(time.0).unwrap_or(i64::MAX)
-}
-
-pub(super) const fn phase_value(phase: Phase) -> i64 {
-    match phase {
-        Phase::Running => 0,
-        Phase::Committing => 1,
-        Phase::RollingBack => 2,
-        Phase::Succeeded => 3,
-        Phase::Failed => 4,
-    }
-}
-
-pub(super) const fn activity_value(activity: Activity) -> i64 {
-    match activity {
-        Activity::Active => 0,
-        Activity::Parked => 1,
-        Activity::Quarantined => 2,
-        Activity::Finished => 3,
-    }
-}
-
 pub(super) fn execution_row(row: &Row<'_>) -> Result<ExecutionRow, SqliteError> {
     Ok(ExecutionRow {
         key: ExecutionKey(row.get(0)?),
@@ -75,6 +51,7 @@ pub(super) fn execution_row(row: &Row<'_>) -> Result<ExecutionRow, SqliteError> 
             result: row.get(9)?,
             updated_at: time(row.get(11)?)?,
         },
+        elsewhere: false,
     })
 }
 
@@ -126,15 +103,9 @@ fn of_column(column: usize, error: &FromSqlError) -> SqliteError {
 }
 
 fn phase(value: i64) -> Result<Phase, SqliteError> {
-    [Phase::Running, Phase::Committing, Phase::RollingBack, Phase::Succeeded, Phase::Failed]
-        .into_iter()
-        .find(|phase| phase_value(*phase) == value)
-        .ok_or_else(|| damaged(format!("no phase has number {value}")))
+    codes::phase(value).ok_or_else(|| damaged(format!("no phase has number {value}")))
 }
 
 fn activity(value: i64) -> Result<Activity, SqliteError> {
-    [Activity::Active, Activity::Parked, Activity::Quarantined, Activity::Finished]
-        .into_iter()
-        .find(|activity| activity_value(*activity) == value)
-        .ok_or_else(|| damaged(format!("no activity has number {value}")))
+    codes::activity(value).ok_or_else(|| damaged(format!("no activity has number {value}")))
 }

@@ -5,8 +5,9 @@ use reprise_engine::EntryRecord;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::SqliteError;
-use super::rows::{activity_value, number, phase_value, time_value};
-use crate::{NewExecution, Progress};
+use super::rows::number;
+use crate::rules::Standing;
+use crate::{NewExecution, Progress, codes};
 
 /// A new execution under the key it gets, unless its gid exists.
 pub(super) type NewRow<'a> = (i64, &'a NewExecution, &'a Progress);
@@ -25,6 +26,8 @@ pub(super) const UPDATE_EXECUTION: &str = "UPDATE executions SET phase = ?, dige
 pub(super) const JOURNAL_END: &str =
     "SELECT (SELECT max(seq) FROM journal WHERE execution = executions.id) FROM executions WHERE id = ?";
 
+pub(super) const STANDING: &str = "SELECT activity, wake_at, updated_at FROM executions WHERE id = ?";
+
 /// Inserts executions; for each, whether its gid did not exist.
 pub(super) fn insert_executions(connection: &Connection, rows: &[NewRow<'_>]) -> Result<Vec<bool>, SqliteError> {
     if rows.is_empty() {
@@ -38,13 +41,13 @@ pub(super) fn insert_executions(connection: &Connection, rows: &[NewRow<'_>]) ->
             execution.workflow.as_str(),
             progress.digest.as_bytes(),
             execution.input_hash,
-            phase_value(progress.phase),
-            activity_value(progress.activity),
-            progress.wake_at.map(time_value),
+            codes::of_phase(progress.phase),
+            codes::of_activity(progress.activity),
+            progress.wake_at.map(codes::of_time),
             progress.note.as_deref(),
             progress.result.as_deref(),
-            time_value(execution.created_at),
-            time_value(progress.updated_at),
+            codes::of_time(execution.created_at),
+            codes::of_time(progress.updated_at),
         ])?;
         Ok(inserted == 1)
     };
@@ -60,7 +63,7 @@ pub(super) fn insert_entries(connection: &Connection, rows: &[EntryRow<'_>]) -> 
         statement.execute(params![
             execution,
             entry.seq.0,
-            time_value(entry.at),
+            codes::of_time(entry.at),
             entry.kind,
             entry.fingerprint.cast_signed(),
             entry.data.as_slice(),
@@ -77,13 +80,13 @@ pub(super) fn update_executions<'a>(
     let mut statement = connection.prepare_cached(UPDATE_EXECUTION)?;
     for (id, progress) in rows {
         statement.execute(params![
-            phase_value(progress.phase),
+            codes::of_phase(progress.phase),
             progress.digest.as_bytes(),
-            activity_value(progress.activity),
-            progress.wake_at.map(time_value),
+            codes::of_activity(progress.activity),
+            progress.wake_at.map(codes::of_time),
             progress.note.as_deref(),
             progress.result.as_deref(),
-            time_value(progress.updated_at),
+            codes::of_time(progress.updated_at),
             id,
         ])?;
     }
@@ -101,4 +104,12 @@ pub(super) fn journal_ends(connection: &Connection, executions: &[i64]) -> Resul
         }
     }
     Ok(ends)
+}
+
+/// How an execution stands, if it exists.
+pub(super) fn standing(connection: &Connection, id: i64) -> Result<Option<Standing>, SqliteError> {
+    let mut statement = connection.prepare_cached(STANDING)?;
+    let stored: Option<(i64, Option<i64>, i64)> =
+        statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+    Ok(stored.map(|(activity, wake_at, updated_at)| Standing { activity, wake_at, updated_at }))
 }

@@ -48,6 +48,19 @@ impl Dice {
         }
     }
 
+    /// Mostly of what is there, so that some are won.
+    fn claim(&mut self, rows: &[ExecutionRow]) -> (Option<usize>, Write) {
+        let number = self.roll(rows.len() as u64) as usize;
+        let mut seen = rows[number].progress.clone();
+        match self.roll(6) {
+            0 => seen.activity = self.pick(&ACTIVITIES),
+            1 => seen.wake_at = self.maybe(|dice| Timestamp(dice.roll(20))),
+            2 => seen.updated_at = Timestamp(self.roll(1000)),
+            _ => {}
+        }
+        (Some(number), Write::Claim { key: ExecutionKey(0), seen, progress: self.progress() })
+    }
+
     /// Executions by their number in order of creation, which all stores share; keys they need not.
     fn write(&mut self, executions: &[u32]) -> (Option<usize>, Write) {
         if executions.is_empty() || self.roll(3) == 0 {
@@ -91,6 +104,9 @@ impl<'a> Side<'a> {
             .map(|(number, write)| match (number, write.clone()) {
                 (Some(number), Write::Append { entries, progress, .. }) => {
                     Write::Append { key: self.key(*number), entries, progress }
+                }
+                (Some(number), Write::Claim { seen, progress, .. }) => {
+                    Write::Claim { key: self.key(*number), seen, progress }
                 }
                 (_, write) => write,
             })
@@ -146,8 +162,13 @@ async fn all_stores_answer_alike(#[values(1, 2, 3, 4)] seed: u64) {
         for key in &model.keys {
             ends.push(memory.journal(*key, Seq(0), u32::MAX).await.expect("reads").len() as u32);
         }
+        let all = ListFilter { limit: u32::MAX, ..ListFilter::default() };
+        let mut rows = memory.list(&all).await.expect("reads");
+        rows.reverse();
         let size = dice.pick(&[1, 2, 5, 20]);
-        let writes: Vec<_> = (0..size).map(|_| dice.write(&ends)).collect();
+        let writes: Vec<_> = (0..size)
+            .map(|_| if rows.is_empty() || dice.roll(4) > 0 { dice.write(&ends) } else { dice.claim(&rows) })
+            .collect();
         let deployment = (dice.roll(10) == 0).then(|| (dice.pick(&WORKFLOWS), Digest::new([dice.roll(3) as u8; 32])));
         let filter = ListFilter {
             workflow: dice.maybe(|dice| workflow(dice.pick(&WORKFLOWS))),

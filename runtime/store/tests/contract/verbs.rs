@@ -28,7 +28,7 @@ async fn an_execution_is_read_as_it_was_created(#[values(Memory, Sqlite, Postgre
     let key = created(store, write.clone()).await;
     let row = store.execution(&gid("a")).await.expect("reads").expect("exists");
     let Write::Create { execution, entries, .. } = write else { panic!("a create") };
-    assert_eq!(row, ExecutionRow { key, execution, progress });
+    assert_eq!(row, ExecutionRow { key, execution, progress, elsewhere: false });
     assert_eq!(store.journal(key, Seq(0), 10).await.expect("reads"), entries);
     assert_eq!(store.execution(&gid("b")).await.expect("reads"), None);
     assert_eq!(store.journal(UNKNOWN, Seq(0), 10).await.expect("reads"), []);
@@ -154,6 +154,53 @@ async fn a_repeated_append_leaves_the_row_as_it_is(#[values(Memory, Sqlite, Post
     assert_eq!(store.commit(&[first.clone(), second]).await.expect("commits"), [Written::Appended; 2]);
     assert_eq!(store.commit(&[first]).await.expect("commits"), [Written::Appended]);
     assert_eq!(store.execution(&gid("a")).await.expect("reads").expect("exists").progress, later);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_claim_takes_what_is_as_it_was_seen(#[values(Memory, Sqlite, Postgres, MariaDb)] kind: Kind) {
+    let bed = Bed::new(kind).await;
+    let store = &*bed.store;
+    let key = created(store, create_of("transfer", "a", parked(5))).await;
+    let active = progress(Phase::Running, Activity::Active);
+    let later = Progress { updated_at: Timestamp(2001), ..parked(5) };
+    let note = Progress { note: Some("{}".into()), ..parked(5) };
+    for (what, key, seen, want) in [
+        ("nobody", UNKNOWN, parked(5), Written::Conflict),
+        ("another time", key, parked(6), Written::Conflict),
+        ("no time", key, progress(Phase::Running, Activity::Parked), Written::Conflict),
+        ("another activity", key, Progress { activity: Activity::Quarantined, ..parked(5) }, Written::Conflict),
+        ("written later", key, later.clone(), Written::Conflict),
+        ("what nobody compares", key, note, Written::Appended),
+        ("again", key, parked(5), Written::Conflict),
+        ("what is active", key, active.clone(), Written::Appended),
+    ] {
+        let claim = Write::Claim { key, seen, progress: active.clone() };
+        assert_eq!(store.commit(&[claim]).await.expect("commits"), [want], "{what}");
+    }
+    let row = store.execution(&gid("a")).await.expect("reads").expect("exists");
+    assert_eq!((row.progress, row.elsewhere), (active.clone(), false));
+    assert_eq!(keys(&store.active(None, 9).await.expect("reads")), [key]);
+    assert_eq!(store.next_wake().await.expect("reads"), None);
+
+    // In order with the other writes of a batch.
+    let claim =
+        |seen: &Progress, progress: &Progress| Write::Claim { key, seen: seen.clone(), progress: progress.clone() };
+    let answers = store
+        .commit(&[
+            claim(&parked(5), &later),
+            advance(key, parked(5)),
+            claim(&parked(5), &active),
+            claim(&parked(5), &later),
+            append(key, entries(1, 1, 0)),
+            claim(&active, &later),
+        ])
+        .await
+        .expect("commits");
+    use Written::{Appended, Conflict};
+    assert_eq!(answers, [Conflict, Appended, Appended, Conflict, Appended, Appended]);
+    assert_eq!(store.execution(&gid("a")).await.expect("reads").expect("exists").progress, later);
+    assert_eq!(store.journal(key, Seq(0), 9).await.expect("reads").len(), 2);
 }
 
 #[rstest]

@@ -125,6 +125,15 @@ fn parked() {
 }
 
 #[test]
+fn on_other_nodes() {
+    let drawing = drawn(json!({ "phase": "running", "activity": "active", "elsewhere": true }));
+    assert!(drawing.starts_with("order-42  running, on another node\n"), "{drawing}");
+    let note = json!({ "kind": "newer", "message": "entry 4: entry kind 12 is newer" });
+    let drawing = drawn(json!({ "phase": "running", "activity": "parked", "wake_at": at(12_000), "note": note }));
+    assert!(drawing.contains("  waits for a newer node: entry 4: entry kind 12 is newer\n"), "{drawing}");
+}
+
+#[test]
 fn stuck_and_in_colour() {
     let text = json!({
         "gid": "g", "workflow": "w", "digest": "d", "phase": "rolling-back", "activity": "active", "entries": 1,

@@ -2,12 +2,11 @@
 
 use reprise_engine::Phase;
 use reprise_test_services::{mariadb, postgres};
-use sqlx::Row as _;
 
 use super::super::dialect::{Dialect, RowOf, Value};
 use super::super::mysql::MySql;
-use super::super::postgres::{self, Postgres};
-use super::super::{deployments, read, rows};
+use super::super::postgres::Postgres;
+use super::super::{deployments, inbox, keys, node, read, rows};
 use super::{Activity, create, open};
 use crate::{ListFilter, ServerStore, Store, Write};
 
@@ -18,11 +17,15 @@ fn questions() -> Vec<(String, Vec<Value<'static>>)> {
     let mut questions = vec![
         (read::JOURNAL.to_owned(), vec![int, int, int]),
         (read::EXECUTION.to_owned(), vec![Value::Text("g00000050")]),
-        (read::ACTIVE.to_owned(), vec![int, int]),
-        (read::DUE.to_owned(), vec![int, int]),
+        (read::ACTIVE.to_owned(), vec![int, int, int]),
+        (read::LEFT_BEHIND.to_owned(), vec![int, int]),
+        (node::ONE_LEFT.to_owned(), vec![int]),
+        (read::DUE.to_owned(), vec![int, int, int, int, int]),
         (read::NEXT_WAKE.to_owned(), vec![]),
         (read::QUARANTINED.to_owned(), vec![name, int, int]),
         (deployments::VERSIONS.to_owned(), vec![name, int]),
+        (inbox::LETTERS.to_owned(), vec![int, int]),
+        (keys::NEXT.to_owned(), vec![Value::Text(keys::EXECUTION)]),
         (deployments::COMPONENT.to_owned(), vec![Value::Bytes(b"digest")]),
     ];
     let phases = [Phase::Running, Phase::Committing, Phase::RollingBack, Phase::Succeeded, Phase::Failed];
@@ -38,19 +41,37 @@ fn questions() -> Vec<(String, Vec<Value<'static>>)> {
     questions
 }
 
+fn questions_of_keys() -> [String; 6] {
+    let adopt = "UPDATE executions SET owner = 7 WHERE id {keys}";
+    [read::JOURNAL_ENDS, read::STANDINGS, read::SETTLED, read::SOME, adopt, inbox::REMOVE].map(str::to_owned)
+}
+
 async fn fill<D: Dialect>(store: &ServerStore<D>) {
     for first in (0..FINISHED).step_by(1000) {
         let batch: Vec<Write> =
             (first..first + 1000).map(|i| create(&format!("g{i:08}"), Activity::Finished)).collect();
         store.commit(&batch).await.expect("commits");
     }
+    let letters = "INSERT INTO inbox (id, execution, content, created_at) SELECT id, id, digest, id FROM executions";
+    store.shared.change(letters, &[]).await.expect("posts");
 }
 
-/// The rows of the plan, and the index that the text names.
-async fn explain<D: Dialect>(store: &ServerStore<D>, text: &str, values: &[Value<'_>]) -> (Vec<RowOf<D>>, String) {
-    let plan = store.fetch(&format!("EXPLAIN {text}"), values).await.expect("plans");
-    let named = text.split_once("/*").and_then(|(_, rest)| rest.split_once("*/")).expect("names its index").0;
-    (plan, named.to_owned())
+/// What the plan says of the rows of a text with `{keys}`, for as many keys as a commit has writes.
+async fn explain_keys<D: Dialect>(store: &ServerStore<D>, text: &str) -> Vec<RowOf<D>> {
+    let ids: Vec<i64> = (1..257).collect();
+    let mut connection = store.shared.readers.acquire().await.expect("connects");
+    D::fetch_of(&mut connection, &D::text(&format!("EXPLAIN {text}")), &ids).await.expect("plans")
+}
+
+/// The indexes that a text names.
+fn named(text: &str) -> Vec<&str> {
+    let rest = text.split("/*").skip(1);
+    rest.map(|rest| rest.split_once("*/").expect("ends").0).collect()
+}
+
+fn postgres_plan(rows: &[RowOf<Postgres>]) -> String {
+    let lines: Vec<String> = rows.iter().map(|row| rows::text::<Postgres>(row, 0).expect("text")).collect();
+    lines.join("\n")
 }
 
 #[tokio::test]
@@ -58,27 +79,24 @@ async fn no_verb_scans_on_postgres() {
     let store = open::<Postgres>(&postgres().await, "plans").await;
     for round in ["empty", "filled", "analyzed"] {
         for (text, values) in questions() {
-            let (plan, named) = explain(&store, &text, &values).await;
-            let lines: Vec<String> = plan.iter().map(|row| rows::text::<Postgres>(row, 0).expect("text")).collect();
-            let plan = lines.join("\n");
-            let index = if named == "PRIMARY" { "_pkey" } else { &named };
+            let plan = store.shared.fetch(&format!("EXPLAIN {text}"), &values).await.expect("plans");
+            let plan = postgres_plan(&plan);
+            let index = |name: &str| if name == "PRIMARY" { "_pkey".to_owned() } else { name.to_owned() };
             // The planner may prefer any index to a named one while there is nothing to choose from.
-            let uses = round == "empty" || plan.contains(index);
+            let uses = round == "empty" || named(&text).into_iter().all(|name| plan.contains(&index(name)));
             let sorts = round != "empty" && plan.contains("Sort");
             assert!(uses && !sorts && !plan.contains("Seq Scan"), "{round}: {text}\n{plan}");
         }
+        for text in questions_of_keys() {
+            let plan = postgres_plan(&explain_keys(&store, &text).await);
+            assert!(!plan.contains("Seq Scan") && plan.contains("_pkey"), "{round}: {text}\n{plan}");
+        }
         match round {
             "empty" => fill(&store).await,
-            "filled" => _ = store.fetch("ANALYZE", &[]).await.expect("analyzes"),
+            "filled" => _ = store.shared.fetch("ANALYZE", &[]).await.expect("analyzes"),
             _ => {}
         }
     }
-    let mut connection = store.readers.acquire().await.expect("connects");
-    let ids: Vec<i64> = (1..257).collect();
-    let text = format!("EXPLAIN {}", postgres::JOURNAL_ENDS);
-    let plan = sqlx::query(sqlx::AssertSqlSafe(text)).bind(&ids).fetch_all(&mut *connection).await.expect("plans");
-    let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
-    assert!(!plan.join("\n").contains("Seq Scan"), "{}", plan.join("\n"));
 }
 
 #[tokio::test]
@@ -87,19 +105,28 @@ async fn no_verb_scans_on_mariadb() {
     for round in ["filled", "analyzed"] {
         match round {
             "filled" => fill(&store).await,
-            _ => _ = store.fetch("ANALYZE TABLE executions, journal", &[]).await.expect("analyzes"),
+            _ => _ = store.shared.fetch("ANALYZE TABLE executions, journal, inbox", &[]).await.expect("analyzes"),
         }
         for (text, values) in questions() {
-            let (plan, named) = explain(&store, &text, &values).await;
-            for row in &plan {
-                // id, select_type, table, type, possible_keys, key, key_len, ref, rows, Extra
-                let [kind, key, extra] = [3, 5, 9].map(|i| MySql::bytes(row, i).expect("a column").unwrap_or_default());
-                let [kind, key, extra] = [kind, key, extra].map(|bytes| String::from_utf8(bytes).expect("text"));
-                // Of a table that is known to be empty there is no plan.
-                let nothing = extra.contains("no matching row in const table");
-                let uses = key == named && kind != "ALL" && !extra.contains("filesort");
-                assert!(uses || nothing, "{round}: {text}\n{kind} {key} {extra}");
-            }
+            let plan = store.shared.fetch(&format!("EXPLAIN {text}"), &values).await.expect("plans");
+            assert_mariadb(&text, &plan, &named(&text));
         }
+        for text in questions_of_keys() {
+            assert_mariadb(&text, &explain_keys(&store, &text).await, &["PRIMARY"]);
+        }
+    }
+}
+
+fn assert_mariadb(text: &str, plan: &[RowOf<MySql>], named: &[&str]) {
+    assert!(!plan.is_empty() && !named.is_empty(), "{text}");
+    for row in plan {
+        // id, select_type, table, type, possible_keys, key, key_len, ref, rows, Extra
+        let [kind, key, extra] = [3, 5, 9].map(|i| MySql::bytes(row, i).expect("a column").unwrap_or_default());
+        let [kind, key, extra] = [kind, key, extra].map(|bytes| String::from_utf8(bytes).expect("text"));
+        // Of a table that is known to be empty there is no plan, nor of the end of an index.
+        let nothing =
+            extra.contains("no matching row in const table") || extra.contains("Select tables optimized away");
+        let uses = named.contains(&key.as_str()) && kind != "ALL" && !extra.contains("filesort");
+        assert!(uses || nothing, "{text}\n{kind} {key} {extra}");
     }
 }

@@ -1,0 +1,166 @@
+//! Letters: what is said through this node to executions that others work on, and the other way round.
+//!
+//! A letter is delivered at least once; what is said is said as often as one likes. The answer is not in a letter: who
+//! sent it sees by the journal what became of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashmap::DashSet;
+use reprise_engine::Gid;
+use reprise_store::{Cluster, ExecutionKey, Letter, StoreError};
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::command::{CommandError, MessageVerdict};
+use crate::coordinator::Coordinator;
+use crate::take_up::TakeUp;
+
+/// How often a node looks for letters while it works on something.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long it leaves a store alone that does not answer.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// Letters read at one time.
+const LETTERS_MAX: u32 = 200;
+/// First and longest pause between two looks for the effect of a letter.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
+
+/// What a letter says. Kinds are added, never changed: nodes of two versions read each other's letters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+enum Content {
+    /// What the sender of a message says about its local transaction.
+    Verdict { gid: Gid, verdict: MessageVerdict },
+}
+
+/// Something to tell an execution, wherever it is.
+#[derive(Debug)]
+pub(crate) struct Errand {
+    content: Content,
+    posted: Option<i64>,
+    pause: Duration,
+    give_up_at: Instant,
+}
+
+impl Errand {
+    /// `patience`: how long an effect is waited for.
+    pub(crate) fn new(gid: &Gid, verdict: MessageVerdict, patience: Duration) -> Self {
+        let content = Content::Verdict { gid: gid.clone(), verdict };
+        Self { content, posted: None, pause: PAUSE.0, give_up_at: Instant::now() + patience }
+    }
+
+    /// Leaves a letter, once, and waits a while for its effect.
+    pub(crate) async fn run(&mut self, cluster: &dyn Cluster, to: ExecutionKey) -> Result<(), CommandError> {
+        if Instant::now() >= self.give_up_at {
+            let Content::Verdict { gid, .. } = &self.content;
+            return Err(CommandError::NoAnswer(gid.clone()));
+        }
+        if self.posted.is_none() {
+            let content = serde_json::to_vec(&self.content).expect("a letter is plain data");
+            let letter = Letter { id: fresh_id(), execution: to, content };
+            self.posted = Some(letter.id);
+            cluster.post(&letter).await?;
+        }
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(PAUSE.1);
+        Ok(())
+    }
+
+    /// The effect is there, or nobody waits for it any more.
+    pub(crate) async fn end(self, cluster: Option<&dyn Cluster>) {
+        if let (Some(cluster), Some(id)) = (cluster, self.posted)
+            && let Err(error) = cluster.remove_letters(&[id]).await
+        {
+            tracing::debug!(%error, "a letter stays; the store removes it when it is old");
+        }
+    }
+}
+
+/// Random enough that no two letters have the same.
+fn fresh_id() -> i64 {
+    uuid::Uuid::now_v7().as_u64_pair().1.cast_signed()
+}
+
+/// Looks for letters to executions of this node, and reads them to their drivers.
+pub(crate) async fn read_letters(coordinator: Coordinator) {
+    let shared = &coordinator.shared;
+    let Some(cluster) = shared.store.cluster() else { return };
+    // Those that somebody is reading.
+    let open: Arc<DashSet<i64>> = Arc::default();
+    let mut looks = tokio::time::interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shared.stop.cancelled() => return,
+            () = shared.lease.fenced() => return,
+            _ = looks.tick() => {}
+        }
+        if shared.live.is_empty() {
+            continue;
+        }
+        match cluster.letters(LETTERS_MAX).await {
+            Ok(letters) => {
+                for letter in letters.into_iter().filter(|letter| open.insert(letter.id)) {
+                    let (coordinator, open) = (coordinator.clone(), open.clone());
+                    tokio::spawn(async move {
+                        coordinator.read_letter(&letter).await;
+                        open.remove(&letter.id);
+                    });
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, "letters can't be read; trying again");
+                looks.reset_after(STORE_PAUSE);
+            }
+        }
+    }
+}
+
+impl Coordinator {
+    /// Reads a letter to its execution and removes it; one that can't be delivered now stays.
+    async fn read_letter(&self, letter: &Letter) {
+        match serde_json::from_slice(&letter.content) {
+            Ok(Content::Verdict { gid, verdict }) => match self.hear(&gid, verdict).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => return tracing::warn!(%gid, %error, "a letter can't be delivered; trying again"),
+            },
+            // Who sent it learns from the silence that nothing came of it.
+            Err(error) => tracing::warn!(%error, "a letter of a newer node is not understood; update this one"),
+        }
+        let Some(cluster) = self.shared.store.cluster() else { return };
+        if let Err(error) = cluster.remove_letters(&[letter.id]).await {
+            tracing::debug!(%error, "a letter stays, and is read again; that does no harm");
+        }
+    }
+
+    /// Tells an execution of this node something; false if it is not here any more.
+    async fn hear(&self, gid: &Gid, verdict: MessageVerdict) -> Result<bool, StoreError> {
+        if self.tell(gid, verdict).await.is_some() {
+            return Ok(true);
+        }
+        let Some(row) = self.shared.store.execution(gid).await?.filter(|row| !row.elsewhere) else { return Ok(false) };
+        self.take_up(vec![row], TakeUp::Asked).await;
+        Ok(self.tell(gid, verdict).await.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_of_other_versions_read_letters() {
+        let verdict = MessageVerdict::Submit;
+        let content = Content::Verdict { gid: "g".parse().expect("valid"), verdict };
+        let text = r#"{"kind":"verdict","gid":"g","verdict":"submit"}"#;
+        assert_eq!(serde_json::to_string(&content).expect("plain data"), text);
+        assert_eq!(serde_json::from_str::<Content>(text).expect("its own text"), content);
+    }
+
+    #[test]
+    fn letters_have_ids_of_their_own() {
+        let ids: std::collections::HashSet<i64> = (0..1_000).map(|_| fresh_id()).collect();
+        assert_eq!(ids.len(), 1_000);
+    }
+}
