@@ -3,7 +3,11 @@
 CARGO ?= cargo
 BUILT = $${CARGO_TARGET_DIR:-target}/debug
 
-.PHONY: help demo test soak lint bench guests tools test-tools services
+# Languages with an SDK beside Rust.
+LANGUAGES := python js go c
+TOOLCHAINS = $(CURDIR)/target/toolchains
+
+.PHONY: help demo test soak lint bench guests tools test-tools languages services
 
 help:
 	@echo "make demo      see Reprise do its job: success, rollback, kill -9 and recovery (SQLite, free ports, temporary folder)"
@@ -21,6 +25,10 @@ tools:
 test-tools:
 	@tests/services/install
 
+# What builds guests in other languages, at pinned versions; quick when it is there.
+languages:
+	@for language in $(LANGUAGES); do guest-sdk/$$language/toolchain $(TOOLCHAINS)/$$language || exit 1; done
+
 demo: tools
 	@echo "Building (the first time takes some minutes) ..."
 	@$(CARGO) build -q --workspace --bins
@@ -30,7 +38,7 @@ lint: tools
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-test: lint test-tools
+test: lint test-tools languages
 	$(CARGO) build -q --workspace --bins
 	$(BUILT)/with-services $(CARGO) test --workspace
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps -q

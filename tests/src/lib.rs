@@ -3,7 +3,9 @@
 mod bank;
 mod books;
 mod build;
+pub mod drive;
 mod journal;
+mod language;
 mod process;
 mod proxy;
 mod runtime;
@@ -15,6 +17,7 @@ pub use bank::{Bank, Request};
 pub use books::Books;
 pub use build::{guest, guest_with, program};
 pub use journal::{durable_ops, journal, recorded_ops, replace_data, sends_between};
+pub use language::{COMPILED, Language};
 pub use process::Process;
 pub use proxy::{Passing, Proxy, Treatment};
 pub use runtime::{Runtime, RuntimeOptions};

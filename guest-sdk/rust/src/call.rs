@@ -30,6 +30,15 @@ impl Call {
     pub(crate) fn refused(mistake: String) -> Self {
         Self(State::Refused(mistake))
     }
+
+    /// Gives the action up, as dropping does; awaiting it gives [`CallError::Canceled`] at once, unless its result was
+    /// seen before.
+    pub fn cancel(&self) {
+        match &self.0 {
+            State::Submitted(ticket) => ticket.cancel(),
+            State::Refused(_) => {}
+        }
+    }
 }
 
 impl Future for Call {

@@ -52,6 +52,14 @@ impl Ticket {
     pub(crate) fn new(id: u32) -> Self {
         Self { id, slot: Rc::new(RefCell::new(Slot::Started)) }
     }
+
+    /// Gives it up, unless its result was seen; it is ready at once then.
+    pub(crate) fn cancel(&self) {
+        match &*self.slot.borrow() {
+            Slot::Started | Slot::Waiting(_) => host::cancel(self.id),
+            Slot::Arrived(_) | Slot::Gone => {}
+        }
+    }
 }
 
 impl Future for Ticket {

@@ -15,7 +15,7 @@ const HANDLE: &str = "handle: func(phase: phase, branch: u32, name: string, payl
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ComponentError {
     /// No bytes.
-    #[error("the upload is empty; send the bytes of a WebAssembly component")]
+    #[error("the upload is empty; send the bytes of a WebAssembly component or module")]
     Empty,
     /// Too many bytes.
     #[error("the component has {bytes} bytes, {max} are allowed (setting `limits.component_bytes`)")]
@@ -30,11 +30,11 @@ pub enum ComponentError {
         "this is no WebAssembly: it does not start with `\\0asm`; send the component itself, not an archive or text"
     )]
     NotWasm,
-    /// A module.
+    /// A core module that can't be made a component.
     #[error(
-        "this is a core module; make a component: `cargo build --target wasm32-wasip2`, or `wasm-tools component new`"
+        "the core module can't be made a component: {0}\nhelp: a workflow's module exports `memory`, `cabi_realloc`, `run` and, for handlers, `handle`, in the canonical ABI of reprise:workflow@0.1.0; it imports functions of that package and of `wasi_snapshot_preview1`"
     )]
-    CoreModule,
+    CoreModule(String),
     /// Broken, cut off, or beyond what the pool of instances holds.
     #[error("the component is invalid: {0}")]
     Invalid(String),
@@ -88,17 +88,18 @@ fn hint(imports: &[String]) -> &'static str {
 
 /// What can be said before anything is compiled.
 pub(crate) fn header(bytes: &[u8], bytes_max: usize) -> Result<(), ComponentError> {
-    const MODULE: [u8; 4] = [1, 0, 0, 0];
-    if bytes.is_empty() {
-        return Err(ComponentError::Empty);
-    }
     if bytes.len() > bytes_max {
         return Err(ComponentError::TooLarge { bytes: bytes.len(), max: bytes_max });
     }
-    match bytes.strip_prefix(b"\0asm") {
-        None => Err(ComponentError::NotWasm),
-        Some(rest) if rest.starts_with(&MODULE) => Err(ComponentError::CoreModule),
-        Some(_) => Ok(()),
+    magic(bytes)
+}
+
+/// Whether it is WebAssembly at all.
+pub(crate) fn magic(bytes: &[u8]) -> Result<(), ComponentError> {
+    match bytes {
+        [] => Err(ComponentError::Empty),
+        [b'\0', b'a', b's', b'm', ..] => Ok(()),
+        _ => Err(ComponentError::NotWasm),
     }
 }
 

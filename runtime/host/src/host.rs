@@ -15,6 +15,7 @@ use wasmtime::component::{Component, Linker};
 use crate::cache::Cache;
 use crate::check::{self, ComponentError};
 use crate::config::{HostConfig, HostError};
+use crate::module;
 use crate::program::{Program, Runtime};
 use crate::state::State;
 use crate::ticker::Ticker;
@@ -36,7 +37,7 @@ struct Inner {
 /// A component that can run.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    /// SHA-256 of the component.
+    /// SHA-256 of what was uploaded.
     pub digest: Digest,
     /// What may not be meant, for people.
     pub warnings: Vec<String>,
@@ -75,7 +76,8 @@ impl Host {
         Ok(Self(Arc::new(Inner { runtime, linker, cache, programs, gates: Mutex::default() })))
     }
 
-    /// Checks an uploaded component and compiles it, or finds it compiled. Compiling takes 0.1 s for Rust and up to
+    /// Checks an uploaded component and compiles it, or finds it compiled. A core module is made a component first
+    /// ([`component_of`](crate::component_of)); its digest stays that of what was uploaded. Compiling takes 0.1 s for Rust and up to
     /// 10 s for Python on one core, on another thread; it goes on when this future is dropped.
     ///
     /// # Errors
@@ -140,7 +142,8 @@ impl Inner {
 
     fn compile(self: Arc<Self>, digest: Digest, bytes: &[u8]) -> Result<Arc<Program>, ComponentError> {
         let engine = &self.runtime.engine;
-        let component = Component::new(engine, bytes).map_err(|e| ComponentError::Invalid(format!("{e:#}")))?;
+        let component = Component::new(engine, module::component_of(bytes)?)
+            .map_err(|e| ComponentError::Invalid(format!("{e:#}")))?;
         check::interface(engine, &component)?;
         let program = self.link(digest, &component)?;
         let Some(cache) = &self.cache else { return Ok(self.keep(program)) };

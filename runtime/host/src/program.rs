@@ -49,7 +49,7 @@ impl Program {
         self.pre.component()
     }
 
-    /// SHA-256 of the component.
+    /// SHA-256 of what was uploaded.
     #[must_use]
     pub const fn digest(&self) -> Digest {
         self.digest

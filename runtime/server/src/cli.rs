@@ -1,5 +1,5 @@
-//! The command line: `serve` starts the runtime, `new` writes a project, `check` tries a component out, every other
-//! command talks to a server over its HTTP API and decides nothing itself.
+//! The command line: `serve` starts the runtime, `new` writes a project, `component` makes a component of a core
+//! module, `check` tries one out, every other command talks to a server over its HTTP API and decides nothing itself.
 //!
 //! What is typed is checked while it is parsed, so a command that runs has valid names. Data goes to stdout, talk to
 //! stderr; how it ended is an [`Exit`].
@@ -7,6 +7,7 @@
 mod answer;
 mod check;
 mod columns;
+mod component;
 mod deploy;
 mod drawing;
 mod error;
@@ -26,6 +27,7 @@ mod show;
 use clap::{Parser, Subcommand};
 
 pub use check::CheckArgs;
+pub use component::ComponentArgs;
 pub use deploy::DeployArgs;
 pub use error::CliError;
 pub use exit_code::Exit;
@@ -69,6 +71,8 @@ pub enum Command {
     Participants(ParticipantsArgs),
     /// Tries out what can go wrong in a workflow, without a server, and says what would be left behind.
     Check(CheckArgs),
+    /// Makes a component of a core module, as `deploy` does by itself.
+    Component(ComponentArgs),
     /// Writes a workflow project that builds.
     New(NewArgs),
 }
@@ -87,6 +91,7 @@ pub async fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Journal(args) => journal::run(args).await,
         Command::Participants(args) => participants::run(args).await,
         Command::Check(args) => check::run(args).await,
+        Command::Component(args) => component::run(&args),
         Command::New(args) => new::run(&args),
     }
 }

@@ -9,8 +9,9 @@ use crate::state::State;
 
 const NANOS_PER_MS: u64 = 1_000_000;
 
-/// The monotonic clock of one instance: nanoseconds of execution time since the instance came up. It goes on over
-/// the calls of an instance, where the execution's time starts again with each scope.
+/// The monotonic clock of one instance: nanoseconds of execution time since the instance came up, and one tick before
+/// that, as Go's runtime takes a clock that reads 0 for a broken one. It goes on over the calls of an instance, where
+/// the execution's time starts again with each scope.
 #[derive(Debug)]
 pub(crate) struct Clock {
     offset_ns: u64,
@@ -19,7 +20,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(super) const fn new(now: Timestamp) -> Self {
-        Self { offset_ns: 0, base: now }
+        Self { offset_ns: NANOS_PER_MS, base: now }
     }
 
     pub(super) const fn read(&self, now: Timestamp) -> u64 {

@@ -8,7 +8,7 @@ use crate::drive::{Drive, ok};
 use crate::guests::{config, probe};
 
 /// Microseconds for a fresh instance, a run that does nothing, and the end of it: the median, as other jobs disturb.
-pub(crate) async fn start_us(program: &Program, count: usize) -> f64 {
+async fn start_us(program: &Program, count: usize) -> f64 {
     let mut spent = Vec::with_capacity(count);
     for _ in 0..count {
         let mut drive = Drive::begin("measure", "noop", ok);
@@ -23,7 +23,7 @@ pub(crate) async fn start_us(program: &Program, count: usize) -> f64 {
 }
 
 /// Microseconds per replayed call, the start of the instance included: the best of ten.
-pub(crate) async fn replay_us(program: &Program, calls: u32) -> f64 {
+async fn replay_us(program: &Program, calls: u32) -> f64 {
     let input = format!("calls {calls}");
     let mut live = Drive::begin("measure", &input, ok);
     live.run(program).await.expect("it runs");

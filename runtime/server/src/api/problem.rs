@@ -348,7 +348,7 @@ impl From<ComponentError> for Problem {
             }
             ComponentError::Empty
             | ComponentError::NotWasm
-            | ComponentError::CoreModule
+            | ComponentError::CoreModule(_)
             | ComponentError::Invalid(_)
             | ComponentError::ExportType { .. }
             | ComponentError::Link(_) => Self::new(ProblemKind::InvalidComponent, detail),

@@ -61,6 +61,14 @@ pub enum CliError {
         /// What is wrong with it.
         source: ComponentError,
     },
+    /// A core module that no component can be made of.
+    #[error("`{file}`: {source}")]
+    Module {
+        /// Which.
+        file: String,
+        /// What is wrong with it.
+        source: ComponentError,
+    },
     /// The host of guests can't work here.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -132,7 +140,7 @@ impl CliError {
             Self::Problem(problem) => Exit::of_status(problem.status),
             // Whoever read stdout has read enough, as `head` does.
             Self::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Ok,
-            Self::Component { .. } => Exit::Unusable,
+            Self::Component { .. } | Self::Module { .. } => Exit::Unusable,
             Self::Unreachable { .. }
             | Self::Broken { .. }
             | Self::Foreign { .. }
@@ -181,7 +189,7 @@ impl CliError {
             Self::Broken { .. } => "broken-connection".into(),
             Self::Foreign { .. } => "not-reprise".into(),
             Self::File { .. } => "file".into(),
-            Self::Component { .. } => "invalid-component".into(),
+            Self::Component { .. } | Self::Module { .. } => "invalid-component".into(),
             Self::Host(_) => "host".into(),
             Self::Stdout(_) => "stdout".into(),
             Self::Serve(_) => "serve".into(),
@@ -199,7 +207,12 @@ impl CliError {
             Self::Foreign { .. } => Some("check --server and REPRISE_SERVER, and that both versions fit".into()),
             Self::Problem(problem) => problem.more.get("help").and_then(Value::as_str).map(clean),
             Self::Usage(_) => Some("see --help".into()),
-            Self::File { .. } | Self::Component { .. } | Self::Host(_) | Self::Stdout(_) | Self::Serve(_) => None,
+            Self::File { .. }
+            | Self::Component { .. }
+            | Self::Module { .. }
+            | Self::Host(_)
+            | Self::Stdout(_)
+            | Self::Serve(_) => None,
         }
     }
 }

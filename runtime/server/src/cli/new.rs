@@ -1,27 +1,19 @@
 //! `reprise new`: writes a workflow project that builds with one command.
 
+mod language;
+
+pub use language::Language;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use thiserror::Error;
 
 use super::error::CliError;
 use super::exit_code::Exit;
 use super::output;
-
-/// The Rust project: path and text, in which `{{name}}`, `{{crate}}` and `{{sdk}}` are replaced.
-const RUST: [(&str, &str); 5] = [
-    ("Cargo.toml", include_str!("../../templates/rust/Cargo.toml.in")),
-    ("README.md", include_str!("../../templates/rust/README.md.in")),
-    (".gitignore", include_str!("../../templates/rust/gitignore.in")),
-    ("src/lib.rs", include_str!("../../templates/rust/src/lib.rs.in")),
-    ("tests/order.rs", include_str!("../../templates/rust/tests/order.rs.in")),
-];
-
-/// The guest SDK beside the sources that this program was built from.
-const SDK_OF_CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../guest-sdk/rust");
 
 /// Names that Cargo refuses or that clash with what every program has.
 const RESERVED: [&str; 56] = [
@@ -96,14 +88,6 @@ pub struct NewArgs {
     pub sdk: Option<PathBuf>,
 }
 
-/// A language that projects can be written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Language {
-    /// Rust.
-    #[default]
-    Rust,
-}
-
 /// A name that a package and a workflow can have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectName(String);
@@ -114,7 +98,7 @@ pub enum InvalidProjectName {
     /// It has other characters, or too many.
     #[error("use 1 to 64 characters of a-z A-Z 0-9 _ -, a letter first")]
     Characters,
-    /// It means something else to Rust or Cargo.
+    /// It means something else to a language or its tools.
     #[error("the name means something else to Rust; choose another")]
     Reserved,
 }
@@ -137,18 +121,17 @@ impl std::str::FromStr for ProjectName {
 
 pub(super) fn run(args: &NewArgs) -> Result<Exit, CliError> {
     let ProjectName(name) = &args.name;
-    let sdk = sdk(args.sdk.as_deref())?;
+    let sdk = args.lang.sdk(args.sdk.as_deref())?;
     let folder = Path::new(name);
     claim(folder)?;
-    let Language::Rust = args.lang;
-    for (path, template) in RUST {
+    for (path, template) in args.lang.template() {
         let text =
             template.replace("{{name}}", name).replace("{{crate}}", &name.replace('-', "_")).replace("{{sdk}}", &sdk);
         write(&folder.join(path), &text)?;
     }
     output::line(name)?;
     eprintln!("wrote the project `{name}`; next:");
-    eprintln!("  cd {name} && cargo test && cargo build --release --target wasm32-wasip2");
+    eprintln!("  cd {name} && {}", args.lang.next(name));
     Ok(Exit::Ok)
 }
 
@@ -171,23 +154,6 @@ fn write(path: &Path, text: &str) -> Result<(), CliError> {
     parent
         .and_then(|()| fs::write(path, text))
         .map_err(|source| CliError::File { doing: format!("write `{}`", path.display()), source })
-}
-
-/// The dependency on the SDK, as Cargo.toml has it: the folder that was named, that of the checkout, or a version.
-fn sdk(named: Option<&Path>) -> Result<String, CliError> {
-    if let Some(path) = named {
-        let text = fs::read_to_string(path.join("Cargo.toml"));
-        if !text.is_ok_and(|text| text.contains("name = \"reprise-guest\"")) {
-            let message =
-                format!("--sdk `{}` is not the guest SDK: it has no Cargo.toml of reprise-guest", path.display());
-            return Err(CliError::Usage(message));
-        }
-    }
-    match named.unwrap_or(Path::new(SDK_OF_CHECKOUT)).canonicalize() {
-        // TOML's basic strings have the escapes of JSON's.
-        Ok(path) => Ok(format!("{{ path = {} }}", serde_json::Value::from(path.to_string_lossy().as_ref()))),
-        Err(_) => Ok(format!("\"{}\"", env!("CARGO_PKG_VERSION"))),
-    }
 }
 
 #[cfg(test)]
@@ -213,19 +179,5 @@ mod tests {
         ] {
             assert_eq!(name.parse::<ProjectName>().is_ok(), valid, "{name:?}");
         }
-    }
-
-    #[test]
-    fn every_marker_is_filled_in() {
-        for (path, template) in RUST {
-            let filled = template.replace("{{name}}", "").replace("{{crate}}", "").replace("{{sdk}}", "");
-            assert!(!filled.contains("{{"), "{path}");
-        }
-    }
-
-    #[test]
-    fn only_the_sdk_is_the_sdk() {
-        assert!(sdk(None).expect("the checkout's").ends_with("guest-sdk/rust\" }"));
-        assert!(matches!(sdk(Some(Path::new("/"))), Err(CliError::Usage(_))));
     }
 }

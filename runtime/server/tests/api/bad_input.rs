@@ -14,7 +14,7 @@ async fn bad_uploads_are_told_apart() {
     for (name, body, (status, slug, texts)) in [
         ("w", b"hello".to_vec(), invalid(&["no WebAssembly", "send the component itself"][..])),
         ("w", Vec::new(), invalid(&["empty"])),
-        ("w", module, invalid(&["core module", "wasm32-wasip2"])),
+        ("w", module, invalid(&["core module", "does not export `run`", "`cabi_realloc`"])),
         ("w", cut_off, invalid(&["invalid"])),
         ("w", guests::component("(component)"), invalid(&["does not export `run`", "exports nothing"])),
         ("w", guests::without_run(), invalid(&["does not export `run`", "`start`"])),

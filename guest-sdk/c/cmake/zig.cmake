@@ -1,0 +1,12 @@
+# Builds for WebAssembly with the compiler of guest-sdk/c/toolchain.
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR wasm32)
+if(DEFINED ENV{REPRISE_TOOLCHAINS})
+  set(toolchain $ENV{REPRISE_TOOLCHAINS}/c)
+else()
+  set(toolchain ${CMAKE_CURRENT_LIST_DIR}/../../../target/toolchains/c)
+endif()
+get_filename_component(toolchain ${toolchain} ABSOLUTE)
+set(CMAKE_C_COMPILER ${toolchain}/zig/zig cc)
+set(CMAKE_C_COMPILER_TARGET wasm32-wasi)
+set(CMAKE_BUILD_TYPE MinSizeRel CACHE STRING "")

@@ -1,0 +1,3 @@
+module reprise.dev/guest
+
+go 1.24
