@@ -45,7 +45,7 @@ pub(super) const QUARANTINED: &str = concat!(
 /// The shortest question that touches a table.
 pub(super) const PING: &str = "SELECT id FROM nodes WHERE id = 0";
 
-/// Those of some that nobody works on, for reasons that last.
+/// Those of some that have ended, or that wait for somebody.
 pub(super) const SETTLED: &str = concat!(
     "SELECT ",
     execution_columns!(),

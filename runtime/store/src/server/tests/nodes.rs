@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use reprise_engine::{Seq, Timestamp};
+use reprise_engine::{Phase, Seq, Timestamp};
 
 use super::super::dialect::{Dialect, Value};
 use super::super::inbox;
@@ -217,15 +217,18 @@ async fn the_living_share_what_a_dead_node_leaves<D: Dialect>(url: &str) {
 
 async fn others_are_asked_what_they_have_settled<D: Dialect>(url: &str) {
     let Fleet([a, b]) = Fleet::<D, 2>::open(url).await;
-    let made = create_many(&a, "g", 4).await;
+    let made = create_many(&a, "g", 5).await;
     a.commit(&advance(&made[..1], &progress(Activity::Finished))).await.expect("commits");
     a.commit(&advance(&made[1..2], &progress(Activity::Quarantined))).await.expect("commits");
     a.commit(&advance(&made[2..3], &parked(5))).await.expect("commits");
+    // Closed, with notifications still to deliver.
+    let closed = Progress { phase: Phase::Failed, ..progress(Activity::Active) };
+    a.commit(&advance(&made[4..], &closed)).await.expect("commits");
     let mut asked = made.clone();
     asked.reverse();
     asked.push(ExecutionKey(1 << 40));
-    assert_eq!(keys(&b.settled(&asked).await.expect("reads")), made[..2]);
-    assert_eq!(keys(&b.settled(&made[2..]).await.expect("reads")), []);
+    assert_eq!(keys(&b.settled(&asked).await.expect("reads")), [made[0], made[1], made[4]]);
+    assert_eq!(keys(&b.settled(&made[2..4]).await.expect("reads")), []);
     assert_eq!(keys(&b.settled(&[]).await.expect("reads")), []);
 }
 
