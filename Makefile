@@ -7,11 +7,12 @@ BUILT = $${CARGO_TARGET_DIR:-target}/debug
 LANGUAGES := python js go c
 TOOLCHAINS = $(CURDIR)/target/toolchains
 
-.PHONY: help demo test soak lint bench guests tools test-tools languages services
+.PHONY: help demo test soak lint bench guests tools test-tools test-languages languages services
 
 help:
 	@echo "make demo      see Reprise do its job: success, rollback, kill -9 and recovery (SQLite, free ports, temporary folder)"
 	@echo "make test      lint, build and run every test, on private PostgreSQL, MariaDB and Redis servers"
+	@echo "make test-languages  the same workflows in Python, JavaScript, Go and C against Rust's journals"
 	@echo "make services  keep such servers running while you test: it prints the variables that name them"
 	@echo "make soak      ten minutes of transfers between four databases while everything is killed"
 	@echo "make bench     measure (release build, a few minutes); docs/performance.md explains the figures"
@@ -38,10 +39,16 @@ lint: tools
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-test: lint test-tools languages
+# Guests in Rust alone; `make test-languages` has the others.
+test: export REPRISE_LANGUAGES ?= rust
+test: lint test-tools
 	$(CARGO) build -q --workspace --bins
 	$(BUILT)/with-services $(CARGO) test --workspace
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps -q
+
+# The conformance kit in every language, with toolchains from package registries.
+test-languages: tools languages
+	$(CARGO) test --workspace --test conformance
 
 # REPRISE_SOAK_SECONDS=3600 for an hour; REPRISE_SEED=NUMBER repeats a run.
 soak: export REPRISE_SOAK_SECONDS ?= 600

