@@ -39,7 +39,8 @@ pub trait Cluster: Send + Sync {
     /// [`StoreError`]; what was taken over all the same is in [`crate::Store::active`].
     async fn adopt(&self, limit: u32) -> Result<Vec<ExecutionRow>, StoreError>;
 
-    /// Those of `keys` that are closed or quarantined, in key order, whether or not notifications are still delivered. Other nodes may have closed them.
+    /// Those of `keys` that are closed or quarantined, in key order, whether or not notifications are still delivered.
+    /// Other nodes may have closed them.
     ///
     /// # Errors
     /// [`StoreError`].
