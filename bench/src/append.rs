@@ -1,5 +1,6 @@
 //! Journal entries made durable per second by `Store::commit`, by entries in one commit.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,9 @@ use reprise_engine::{Digest, EntryRecord, Phase, Seq, Timestamp};
 use reprise_store::{Activity, ExecutionKey, NewExecution, Progress, Store, Write, Written};
 use serde::Serialize;
 
-use crate::{Spread, database};
+use crate::Spread;
+use crate::database::{self, Opened};
+use crate::runtime::Place;
 
 const SIZES: [usize; 4] = [1, 8, 64, 256];
 /// Entries of one execution; then the next ones take over, as in a busy node.
@@ -20,6 +23,8 @@ const NOW: Timestamp = Timestamp(1_700_000_000_000);
 /// Commits of one size.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Append {
+    /// `sqlite`, `postgres`, `mysql` or `memory`.
+    pub store: &'static str,
     /// Entries in one commit, each of another execution.
     pub batch: usize,
     /// Entries made durable.
@@ -34,34 +39,35 @@ pub struct Append {
 /// # Errors
 /// The store failed.
 pub async fn measure(store: StoreKind, dir: &Path, time: Duration) -> Result<Vec<Append>> {
-    let data = tempfile::Builder::new().prefix("reprise-bench-").tempdir_in(dir)?;
-    let (store, _database) = database::store(store, data.path()).await?;
+    let place = Place::make(store, dir, BTreeMap::new()).await?;
+    let opened = Opened::open(&place.config).await?;
     let mut rows = Vec::new();
     for batch in SIZES {
-        rows.push(of_size(&*store, batch, time).await?);
+        rows.push(of_size(opened.store(), database::name(store), batch, time).await?);
     }
+    opened.close().await?;
     Ok(rows)
 }
 
-async fn of_size(store: &dyn Store, batch: usize, time: Duration) -> Result<Append> {
+async fn of_size(to: &dyn Store, store: &'static str, batch: usize, time: Duration) -> Result<Append> {
     let (mut keys, mut seq) = (Vec::new(), LENGTH);
     let mut commits = Vec::new();
     let began = Instant::now();
     while began.elapsed() < time {
         if seq == LENGTH {
-            keys = create(store, batch).await?;
+            keys = create(to, batch).await?;
             seq = 1;
         }
         let append = |key: &_| Write::Append { key: *key, entries: vec![entry(seq)], progress: None };
         let writes: Vec<Write> = keys.iter().map(append).collect();
         let committing = Instant::now();
-        store.commit(&writes).await?;
+        to.commit(&writes).await?;
         commits.push(committing.elapsed());
         seq += 1;
     }
     let spent: Duration = commits.iter().sum();
     let entries_per_s = (commits.len() * batch) as f64 / spent.as_secs_f64();
-    Ok(Append { batch, entries_per_s, commit: Spread::of(commits) })
+    Ok(Append { store, batch, entries_per_s, commit: Spread::of(commits) })
 }
 
 fn entry(seq: u32) -> EntryRecord {

@@ -3,30 +3,25 @@
 //! The guest is `probe-guest`, the one of the host's tests: `noop` returns at once, `calls N` makes a branch and calls
 //! it, N times.
 
-use std::future::poll_fn;
+use std::cell::Cell;
 use std::path::Path;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use reprise_engine::{
-    CallResult, Digest, Effect, EntryRecord, Execution, GuestLimits, OnTrap, Phase, Rules, Seq, Timestamp,
-};
-use reprise_host::{Host, HostConfig, Program, Session};
-use reprise_store::{
-    Activity, ExecutionKey, NewExecution, Progress, SqliteOptions, SqliteStore, Store, Write, Written,
-};
+use reprise_engine::{EntryRecord, Seq, Timestamp};
+use reprise_host::Session;
+use reprise_store::{ExecutionKey, SqliteOptions, SqliteStore, Store, Written};
 use serde::Serialize;
 
 use crate::Spread;
 use crate::machine::cpu_time;
+use crate::recorder::{Recorder, Recording, load};
 
-const START: Timestamp = Timestamp(1_700_000_000_000);
+/// When the recorded executions were admitted.
+pub(crate) const START: Timestamp = Timestamp(1_700_000_000_000);
 /// Entries read at one time, as the coordinator does it.
 const PAGE: u32 = 1_000;
-/// Lengths of the executions that are replayed; a guest may make 10,000 branches.
+/// Lengths of the executions that are replayed.
 const RESULTS: [u32; 3] = [10, 100, 9_000];
 /// Host calls of the probe for one result: `new-branch` and `call-branch`.
 const HOST_CALLS: f64 = 2.0;
@@ -65,9 +60,7 @@ pub struct Replay {
 
 /// The guest, compiled.
 pub struct Probe {
-    program: Arc<Program>,
-    /// Keeps the engine's ticker.
-    _host: Host,
+    recorder: Recorder,
 }
 
 impl Probe {
@@ -76,28 +69,13 @@ impl Probe {
     /// # Errors
     /// It can't be built or compiled.
     pub async fn prepare() -> Result<Self> {
-        let component = std::fs::read(reprise_tests::guest("probe-guest")?)?;
-        let host = Host::new(HostConfig { instances: 64, ..HostConfig::default() })?;
-        let program = host.prepare(component).await?.program;
-        Ok(Self { program, _host: host })
+        Ok(Self { recorder: Recorder::prepare("probe-guest", "probe", None).await? })
     }
 
     /// A fresh execution, ready for [`Self::run`].
     #[must_use]
     pub fn session(&self, input: &str) -> Session {
-        let gid = "bench".parse().expect("letters");
-        let workflow = "probe".parse().expect("letters");
-        let limits = GuestLimits::default();
-        let digest = self.program.digest();
-        entered(Execution::start(
-            gid,
-            workflow,
-            digest,
-            input.into(),
-            Rules::before_there_were_any(OnTrap::Quarantine),
-            limits,
-            START,
-        ))
+        self.recorder.session(input, START)
     }
 
     /// A fresh instance, `run` to its end, and the end of the instance.
@@ -105,9 +83,7 @@ impl Probe {
     /// # Errors
     /// The guest failed.
     pub async fn run(&self, session: Session, input: &str) -> Result<()> {
-        let mut guest = self.program.start(session).await?;
-        guest.run(input.as_bytes()).await?;
-        Ok(())
+        self.recorder.run(session, input).await
     }
 
     /// The journal of an execution that has `results` results and has not returned yet.
@@ -115,32 +91,16 @@ impl Probe {
     /// # Errors
     /// The guest failed.
     pub async fn record(&self, results: u32) -> Result<Vec<EntryRecord>> {
-        let input = input(results);
-        let session = self.session(&input);
-        let mut guest = self.program.start(session.clone()).await?;
-        let mut run = pin!(guest.run(input.as_bytes()));
-        let mut journal = Vec::new();
-        loop {
-            let polled = poll_fn(|context| Poll::Ready(run.as_mut().poll(context))).await;
-            let (records, effects) = session.with(|execution| (execution.take_outbox(), execution.take_effects()));
-            journal.extend(records);
-            if let Poll::Ready(returned) = polled {
-                returned?;
-                ensure!(journal.len() == 1 + 2 * results as usize, "the journal has {} entries", journal.len());
-                return Ok(journal);
-            }
-            for effect in effects {
-                match effect {
-                    Effect::Send(send) => session.with(|execution| {
-                        let body = br#"{"balance":70}"#.to_vec();
-                        execution.completed(send.scope, send.ticket, CallResult::Success { status: 200, body }, 1)
-                    }),
-                    Effect::Arm { .. } | Effect::Cancel { .. } | Effect::Disarm { .. } => bail!("the probe only calls"),
-                };
-            }
-            session.wake();
-            tokio::task::yield_now().await;
-        }
+        Ok(self.recording(results).await?.journal)
+    }
+
+    async fn recording(&self, results: u32) -> Result<Recording> {
+        let mut recording = self.recorder.record(&input(results), START).await?;
+        let entries = 1 + 2 * results as usize;
+        // What comes after the results is `returned` and `closed`.
+        ensure!(recording.journal.len() == entries + 2, "the journal has {} entries", recording.journal.len());
+        recording.journal.truncate(entries);
+        Ok(recording)
     }
 
     /// Folds the journal and replays it to its end.
@@ -148,22 +108,12 @@ impl Probe {
     /// # Errors
     /// The guest failed.
     pub async fn replay(&self, journal: Vec<EntryRecord>, results: u32) -> Result<()> {
-        let session = load(journal)?;
-        self.run(session, &input(results)).await
+        self.recorder.replay(journal, &input(results)).await
     }
 }
 
 fn input(results: u32) -> String {
     format!("calls {results}")
-}
-
-fn load(journal: Vec<EntryRecord>) -> Result<Session> {
-    Ok(entered(Execution::load(journal, GuestLimits::default())?))
-}
-
-fn entered(mut execution: Execution) -> Session {
-    execution.enter(None);
-    Session::new(execution)
 }
 
 /// Instance start: `time` long.
@@ -188,8 +138,8 @@ pub async fn call(probe: &Probe, time: Duration) -> Result<Call> {
     let results = RESULTS[2];
     let journal = probe.record(results).await?;
     let run = |results: u32, journal: Option<Vec<EntryRecord>>| async move {
-        let session = journal.map_or_else(|| Ok(probe.session(&input(results))), load)?;
         let input = input(results);
+        let session = journal.map_or_else(|| Ok(probe.session(&input)), load)?;
         let began = Instant::now();
         probe.run(session, &input).await?;
         Ok(began.elapsed())
@@ -209,62 +159,63 @@ pub async fn replay(probe: &Probe, dir: &Path, time: Duration) -> Result<Vec<Rep
     let store = SqliteStore::open(SqliteOptions::new(data.path().join("replay.db"))).await?;
     let mut rows = Vec::new();
     for results in RESULTS {
-        let journal = probe.record(results).await?;
-        let key = create(&store, results, &journal).await?;
-        let guest = repeat(time, || async {
-            let session = load(journal.clone())?;
-            let began = Instant::now();
-            probe.run(session, &input(results)).await?;
-            Ok(began.elapsed())
-        });
-        let guest = Spread::of(guest.await?).p50_us;
-        let from_memory = repeat(time, || async {
-            let journal = journal.clone();
-            let began = Instant::now();
-            probe.replay(journal, results).await?;
-            Ok(began.elapsed())
-        });
-        let from_memory = Spread::of(from_memory.await?).p50_us;
-        let cpu = cpu_time();
-        let from_store = repeat(time, || async {
-            let began = Instant::now();
-            probe.replay(read(&store, key).await?, results).await?;
-            Ok(began.elapsed())
-        });
-        let from_store = from_store.await?;
-        let cpu = cpu_time().saturating_sub(cpu).as_secs_f64() / from_store.len() as f64;
-        let per_second = |us: f64| f64::from(results) * 1e6 / us;
-        rows.push(Replay {
-            results,
-            guest_per_s: per_second(guest),
-            from_memory_per_s: per_second(from_memory),
-            from_store_per_s: per_second(Spread::of(from_store).p50_us),
-            from_store_per_cpu_s: f64::from(results) / cpu,
-        });
+        let recording = probe.recording(results).await?;
+        rows.push(replays(&probe.recorder, &recording, results, &input(results), &store, time).await?);
     }
     store.close().await?;
     Ok(rows)
 }
 
-async fn create(store: &SqliteStore, results: u32, journal: &[EntryRecord]) -> Result<ExecutionKey> {
-    let execution = NewExecution {
-        gid: format!("replay-{results}").parse()?,
-        workflow: "probe".parse()?,
-        input_hash: [2; 32],
-        created_at: START,
-    };
-    let progress = Progress {
-        phase: Phase::Running,
-        digest: Digest::new([1; 32]),
-        activity: Activity::Active,
-        wake_at: None,
-        note: None,
-        result: None,
-        updated_at: START,
-    };
-    let written = store.commit(&[Write::Create { execution, entries: journal.to_vec(), progress }]).await?;
+/// The replays of one recording, which is put into `store`.
+pub(crate) async fn replays(
+    recorder: &Recorder,
+    recording: &Recording,
+    results: u32,
+    input: &str,
+    store: &SqliteStore,
+    time: Duration,
+) -> Result<Replay> {
+    let (key, journal) = create(store, recording).await?;
+    let guest = repeat(time, || async {
+        let session = load(journal.clone())?;
+        let began = Instant::now();
+        recorder.run(session, input).await?;
+        Ok(began.elapsed())
+    });
+    let guest = Spread::of(guest.await?).p50_us;
+    let from_memory = repeat(time, || async {
+        let journal = journal.clone();
+        let began = Instant::now();
+        recorder.replay(journal, input).await?;
+        Ok(began.elapsed())
+    });
+    let from_memory = Spread::of(from_memory.await?).p50_us;
+    // Those that warm up cost as much as those that count.
+    let (count, cpu) = (Cell::new(0_u32), cpu_time());
+    let from_store = repeat(time, || async {
+        count.set(count.get() + 1);
+        let began = Instant::now();
+        recorder.replay(read(store, key).await?, input).await?;
+        Ok(began.elapsed())
+    });
+    let from_store = from_store.await?;
+    let cpu = cpu_time().saturating_sub(cpu).as_secs_f64() / f64::from(count.get());
+    let per_second = |us: f64| f64::from(results) * 1e6 / us;
+    Ok(Replay {
+        results,
+        guest_per_s: per_second(guest),
+        from_memory_per_s: per_second(from_memory),
+        from_store_per_s: per_second(Spread::of(from_store).p50_us),
+        from_store_per_cpu_s: f64::from(results) / cpu,
+    })
+}
+
+/// Puts a recording into the store: its key there, and its journal as it is there.
+async fn create(store: &SqliteStore, recording: &Recording) -> Result<(ExecutionKey, Vec<EntryRecord>)> {
+    let (_, write) = recording.copy(START)?;
+    let written = store.commit(&[write]).await?;
     match written.first().context("one answer for one write")? {
-        Written::Created(key) => Ok(*key),
+        Written::Created(key) => Ok((*key, read(store, *key).await?)),
         other @ (Written::Exists | Written::Conflict | Written::Appended) => bail!("a new execution: {other:?}"),
     }
 }
@@ -282,13 +233,19 @@ async fn read(store: &SqliteStore, key: ExecutionKey) -> Result<Vec<EntryRecord>
     }
 }
 
-/// What `once` measures, again and again for `time`, without the first tenth.
-async fn repeat<F: Future<Output = Result<Duration>>>(time: Duration, once: impl Fn() -> F) -> Result<Vec<Duration>> {
+/// What `once` measures, again and again for `time`, without the first tenth; one that takes all the time counts.
+pub(crate) async fn repeat<F: Future<Output = Result<Duration>>>(
+    time: Duration,
+    once: impl Fn() -> F,
+) -> Result<Vec<Duration>> {
     let began = Instant::now();
-    while began.elapsed() < time / 10 {
-        once().await?;
-    }
     let mut times = Vec::new();
+    while began.elapsed() < time / 10 {
+        times = vec![once().await?];
+    }
+    if began.elapsed() < time {
+        times.clear();
+    }
     while began.elapsed() < time || times.is_empty() {
         times.push(once().await?);
     }

@@ -13,8 +13,10 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-const ORDER: &[u8] = br#"{"from":"alice","to":"bob","amount":30}"#;
-const SUCCEEDED: &[u8] = br#""phase":"succeeded""#;
+/// The input of a transfer.
+pub(crate) const ORDER: &str = r#"{"from":"alice","to":"bob","amount":30}"#;
+/// What the answer of one that succeeded has in it.
+pub(crate) const SUCCEEDED: &[u8] = br#""phase":"succeeded""#;
 const RECEIPT: &[u8] = br#""output":{"from_balance":70,"to_balance":70}"#;
 
 /// One keep-alive connection.
@@ -55,15 +57,18 @@ impl Connection {
     async fn transfer(&mut self) -> Result<()> {
         // Later gids sort after earlier ones, as a caller who knows the store would choose them.
         let path = format!("/v1/executions/{}?workflow=transfer&wait=true", Uuid::now_v7());
-        let (status, body) =
-            self.send(Method::POST, &path, "application/json", Bytes::from_static(ORDER)).await.context("a trigger")?;
+        let (status, body) = self
+            .send(Method::POST, &path, "application/json", Bytes::from_static(ORDER.as_bytes()))
+            .await
+            .context("a trigger")?;
         let right = status == StatusCode::OK && contains(&body, SUCCEEDED) && contains(&body, RECEIPT);
         ensure!(right, "a transfer was answered {status}: {}", String::from_utf8_lossy(&body));
         Ok(())
     }
 }
 
-fn contains(text: &[u8], part: &[u8]) -> bool {
+/// Whether a body has `part` in it.
+pub(crate) fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
 

@@ -29,15 +29,9 @@ impl Machine {
     #[must_use]
     pub fn look(dir: &Path) -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-        let after = |text: &str, key: &str| {
-            let line = text.lines().find(|line| line.starts_with(key));
-            line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned())
-        };
-        let memory_kib = after(&read("/proc/meminfo"), "MemTotal")
-            .and_then(|text| text.trim_end_matches(" kB").parse::<f64>().ok())
-            .unwrap_or(0.0);
+        let memory_kib = value_of(&read("/proc/meminfo"), "MemTotal").map_or(0.0, |text| kib(&text));
         Self {
-            cpu: after(&read("/proc/cpuinfo"), "model name").unwrap_or_else(unknown),
+            cpu: value_of(&read("/proc/cpuinfo"), "model name").unwrap_or_else(unknown),
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
             memory_gib: memory_kib / f64::from(1 << 20),
@@ -60,6 +54,23 @@ fn file_system(mounts: &str, dir: &Path) -> Option<String> {
     };
     let above = mounts.lines().filter_map(mount).filter(|(path, _)| dir.starts_with(path));
     above.max_by_key(|(path, _)| path.len()).map(|(_, kind)| kind)
+}
+
+/// Memory of this process that is in use (`VmRSS`), MiB; 0 if it can't be found out.
+pub(crate) fn resident_mib() -> f64 {
+    value_of(&fs::read_to_string("/proc/self/status").unwrap_or_default(), "VmRSS").map_or(0.0, |text| kib(&text))
+        / 1024.0
+}
+
+/// The value of the line `key: value`.
+fn value_of(text: &str, key: &str) -> Option<String> {
+    let line = text.lines().find(|line| line.starts_with(key));
+    line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned())
+}
+
+/// A number of the form `123 kB`.
+fn kib(text: &str) -> f64 {
+    text.trim_end_matches(" kB").parse().unwrap_or(0.0)
 }
 
 /// Processor time of this process.

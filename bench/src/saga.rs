@@ -1,25 +1,23 @@
 //! Two-branch sagas per second through the whole runtime, and through the bare orchestrator, in turns.
 //!
 //! Everything is in one process: client, runtime (or orchestrator) and participants share the processors, as they do
-//! on a small machine; the ratio of the two rates is what says something about the runtime.
+//! on a small machine; the ratio of the two rates is what says something about the runtime. A database server is a
+//! process of its own.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 use bytes::Bytes;
-use http::Method;
-use reprise::config::{Config, StoreKind};
-use reprise::serve::Server;
-use reprise_outbound::{OutboundConfig, Participant};
+use reprise::config::StoreKind;
+use reprise_outbound::OutboundConfig;
 use serde::Serialize;
-use tokio::sync::oneshot;
 
-use crate::database::Database;
-use crate::load::{self, Connection, Done};
+use crate::database::{self, Gauge};
+use crate::load::{self, Done};
 use crate::machine::cpu_time;
+use crate::plot::{Chart, NamesAt};
+use crate::runtime::{Place, Running, bank};
 use crate::{Spread, orchestrator, participant};
 
 /// Turns of each of the two, so that a slow spell of the machine hits both.
@@ -36,13 +34,15 @@ pub struct SagaOptions {
     pub in_flight: usize,
     /// Seconds of the runtime; the orchestrator takes as long again.
     pub seconds: f64,
+    /// Whether the orchestrator is measured too.
+    pub ceiling: bool,
     /// The component of `transfer-saga`.
     pub component: Bytes,
     /// An existing folder on the disk that is to be measured.
     pub dir: PathBuf,
 }
 
-/// What came out.
+/// What came out. Without the orchestrator its figures and the ratio are none (`null`).
 #[derive(Debug, Clone, Serialize)]
 pub struct Saga {
     /// `sqlite`, `postgres`, `mysql` or `memory`.
@@ -55,20 +55,20 @@ pub struct Saga {
     pub p50_ms: f64,
     /// Its 99th percentile.
     pub p99_ms: f64,
-    /// Database transactions, where they can be counted from outside.
+    /// Database transactions that write; none for a store in memory.
     pub commits_per_s: Option<f64>,
-    /// Transactions that shared a database transaction, each of them taking part in three.
+    /// Workflows per database transaction. Each workflow takes part in three of them.
     pub workflows_per_commit: Option<f64>,
-    /// Processor time per transaction: client, runtime and participants.
+    /// Processor time per transaction: client, runtime and participants, without a database server's.
     pub cpu_ms_per_workflow: f64,
     /// The same rate of the bare orchestrator.
-    pub ceiling_per_s: f64,
+    pub ceiling_per_s: Option<f64>,
     /// Its median latency.
-    pub ceiling_p50_ms: f64,
+    pub ceiling_p50_ms: Option<f64>,
     /// Its processor time: client, orchestrator and participants.
-    pub ceiling_cpu_ms: f64,
+    pub ceiling_cpu_ms: Option<f64>,
     /// `workflows_per_s / ceiling_per_s`.
-    pub ratio: f64,
+    pub ratio: Option<f64>,
 }
 
 /// Measures. Takes a little over twice `seconds`.
@@ -76,74 +76,50 @@ pub struct Saga {
 /// # Errors
 /// A server that does not start, or an answer that is not `succeeded`.
 pub async fn measure(options: &SagaOptions) -> Result<Saga> {
-    let data = tempfile::Builder::new().prefix("reprise-bench-").tempdir_in(&options.dir)?;
-    let url = format!("http://{}", participant::start().await?);
-    let participants = BTreeMap::from([("bank".to_owned(), Participant::at(url))]);
-    let bare =
-        orchestrator::start(OutboundConfig { participants: participants.clone(), ..OutboundConfig::default() }).await?;
-    let config = Config {
-        listen: "127.0.0.1:0".into(),
-        data_dir: data.path().join("data"),
-        store: options.store,
-        participants,
-        ..Config::default()
-    };
-    let database = Database::start(options.store, data.path()).await?;
-    let store_url = database.as_ref().map(|database| database.url.clone().into());
-    let config = Config { store_url, ..config };
-    let wal_index = config.data_dir.join("reprise.db-shm");
-    let server = Server::start(&config).await.context("the runtime does not start")?;
-    let address = server.address();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let server = tokio::spawn(server.run(async {
-        let _ = stopped.await;
-    }));
-    let (status, body) = Connection::open(address)
-        .await?
-        .send(Method::PUT, "/v1/workflows/transfer", "application/wasm", options.component.clone())
-        .await?;
-    ensure!(status.is_success(), "the upload was answered {status}: {}", String::from_utf8_lossy(&body));
+    let participants = bank(participant::start().await?);
+    let bare = OutboundConfig { participants: participants.clone(), ..OutboundConfig::default() };
+    let bare = if options.ceiling { Some(orchestrator::start(bare).await?) } else { None };
+    let place = Place::make(options.store, &options.dir, participants).await?;
+    let mut gauge = Gauge::open(&place.config).await?;
+    let running = Running::start(&place.config).await?;
+    running.deploy("transfer", options.component.clone()).await?;
 
     let turn = Duration::from_secs_f64(options.seconds / f64::from(TURNS));
-    load::run(bare, options.in_flight, WARM_UP).await?;
-    load::run(address, options.in_flight, WARM_UP).await?;
-    let (mut ceiling, mut runtime) = (Measured::default(), Measured::default());
-    for _ in 0..TURNS {
-        ceiling.turn(load::run(bare, options.in_flight, turn), &wal_index).await?;
-        runtime.turn(load::run(address, options.in_flight, turn), &wal_index).await?;
+    for address in bare.into_iter().chain([running.address]) {
+        load::run(address, options.in_flight, WARM_UP).await?;
     }
-    drop(stop);
-    server.await??;
+    let (mut ceiling, mut runtime) = (bare.map(|_| Measured::default()), Measured::default());
+    for _ in 0..TURNS {
+        if let (Some(bare), Some(ceiling)) = (bare, &mut ceiling) {
+            ceiling.turn(load::run(bare, options.in_flight, turn)).await?;
+        }
+        let before = gauge.commits().await?;
+        runtime.turn(load::run(running.address, options.in_flight, turn)).await?;
+        if let (Some(before), Some(after)) = (before, gauge.commits().await?) {
+            *runtime.commits.get_or_insert(0) += after.saturating_sub(before);
+        }
+    }
+    running.stop().await?;
     Ok(summary(options, runtime, ceiling))
 }
 
-fn summary(options: &SagaOptions, runtime: Measured, ceiling: Measured) -> Saga {
-    let (rate, bare_rate) = (runtime.done.per_second(), ceiling.done.per_second());
-    let per = |cpu: Duration, count: usize| cpu.as_secs_f64() * 1e3 / count.max(1) as f64;
-    let count = runtime.done.latencies.len();
-    let (store, commits) = match options.store {
-        StoreKind::Sqlite => ("sqlite", Some(f64::from(runtime.commits)).filter(|commits| *commits > 0.0)),
-        StoreKind::Postgres => ("postgres", None),
-        StoreKind::Mysql => ("mysql", None),
-        StoreKind::Memory => ("memory", None),
-    };
-    let seconds = runtime.done.elapsed.as_secs_f64();
-    let (cpu_ms_per_workflow, ceiling_cpu_ms) =
-        (per(runtime.cpu, count), per(ceiling.cpu, ceiling.done.latencies.len()));
-    let (spread, bare_spread) = (Spread::of(runtime.done.latencies), Spread::of(ceiling.done.latencies));
+fn summary(options: &SagaOptions, runtime: Measured, ceiling: Option<Measured>) -> Saga {
+    let (commits, seconds) = (runtime.commits.map(|commits| commits as f64), runtime.done.elapsed.as_secs_f64());
+    let count = runtime.done.latencies.len() as f64;
+    let (runtime, ceiling) = (runtime.figures(), ceiling.map(Measured::figures));
     Saga {
-        store,
+        store: database::name(options.store),
         in_flight: options.in_flight,
-        workflows_per_s: rate,
-        p50_ms: spread.p50_us / 1e3,
-        p99_ms: spread.p99_us / 1e3,
+        workflows_per_s: runtime.per_s,
+        p50_ms: runtime.spread.p50_us / 1e3,
+        p99_ms: runtime.spread.p99_us / 1e3,
         commits_per_s: commits.map(|commits| commits / seconds),
-        workflows_per_commit: commits.map(|commits| count as f64 / commits),
-        cpu_ms_per_workflow,
-        ceiling_per_s: bare_rate,
-        ceiling_p50_ms: bare_spread.p50_us / 1e3,
-        ceiling_cpu_ms,
-        ratio: rate / bare_rate,
+        workflows_per_commit: commits.filter(|commits| *commits > 0.0).map(|commits| count / commits),
+        cpu_ms_per_workflow: runtime.cpu_ms,
+        ceiling_per_s: ceiling.as_ref().map(|ceiling| ceiling.per_s),
+        ceiling_p50_ms: ceiling.as_ref().map(|ceiling| ceiling.spread.p50_us / 1e3),
+        ceiling_cpu_ms: ceiling.as_ref().map(|ceiling| ceiling.cpu_ms),
+        ratio: ceiling.as_ref().map(|ceiling| runtime.per_s / ceiling.per_s),
     }
 }
 
@@ -152,25 +128,45 @@ fn summary(options: &SagaOptions, runtime: Measured, ceiling: Measured) -> Saga 
 struct Measured {
     done: Done,
     cpu: Duration,
-    commits: u32,
+    commits: Option<u64>,
+}
+
+struct Figures {
+    per_s: f64,
+    cpu_ms: f64,
+    spread: Spread,
 }
 
 impl Measured {
-    async fn turn(&mut self, load: impl Future<Output = Result<Done>>, wal_index: &Path) -> Result<()> {
-        let (cpu, commits) = (cpu_time(), commits(wal_index));
+    async fn turn(&mut self, load: impl Future<Output = Result<Done>>) -> Result<()> {
+        let cpu = cpu_time();
         self.done.add(load.await?);
         self.cpu += cpu_time().saturating_sub(cpu);
-        if let (Some(before), Some(after)) = (commits, self::commits(wal_index)) {
-            self.commits += after.wrapping_sub(before);
-        }
         Ok(())
+    }
+
+    fn figures(self) -> Figures {
+        let count = self.done.latencies.len().max(1) as f64;
+        Figures {
+            per_s: self.done.per_second(),
+            cpu_ms: self.cpu.as_secs_f64() * 1e3 / count,
+            spread: Spread::of(self.done.latencies),
+        }
     }
 }
 
-/// SQLite counts its write transactions in the header of the log's index: `iChange`, the third word.
-/// <https://www.sqlite.org/walformat.html#the_wal_index_header>
-fn commits(wal_index: &Path) -> Option<u32> {
-    let header = fs::read(wal_index).ok()?;
-    let word: [u8; 4] = header.get(8..12)?.try_into().ok()?;
-    Some(u32::from_ne_bytes(word))
+/// Rates over what is under way at one time; of one store.
+pub(crate) fn chart(sagas: &[Saga]) -> Chart {
+    let line = |rate: fn(&Saga) -> Option<f64>| {
+        sagas.iter().filter_map(|saga| Some((saga.in_flight as f64, rate(saga)?))).collect::<Vec<_>>()
+    };
+    let lines =
+        [("runtime", line(|saga| Some(saga.workflows_per_s))), ("bare orchestrator", line(|saga| saga.ceiling_per_s))];
+    Chart {
+        across: "in flight",
+        upwards: "workflows per second",
+        step: 4.0,
+        names_at: NamesAt::LowerRight,
+        lines: lines.into_iter().filter(|(_, points)| !points.is_empty()).collect(),
+    }
 }
