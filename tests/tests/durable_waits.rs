@@ -57,7 +57,8 @@ impl Counting {
 
     fn count(&self, writes: &[Write]) {
         let entries = writes.iter().flat_map(|write| match write {
-            Write::Create { entries, .. } | Write::Append { entries, .. } => entries,
+            Write::Create { entries, .. } | Write::Append { entries, .. } => entries.as_slice(),
+            Write::Claim { .. } => &[],
         });
         let kinds = entries.map(|record| record.decode().map_or("damaged", |entry| entry.kind_name()));
         self.commits().push(kinds.collect());
