@@ -131,6 +131,7 @@ impl Cli {
     ///
     /// # Errors
     /// Something could not be measured.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the others are told apart below")]
     pub fn run(self) -> Result<()> {
         let runtime = tokio::runtime::Runtime::new()?;
         let figure = match self.figure {

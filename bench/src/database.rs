@@ -55,7 +55,7 @@ pub(crate) enum Opened {
     Sqlite(SqliteStore),
     Postgres(PostgresStore),
     Mysql(MySqlStore),
-    Memory(MemoryStore),
+    Memory(Box<MemoryStore>),
 }
 
 impl Opened {
@@ -66,7 +66,7 @@ impl Opened {
             StoreKind::Sqlite => Self::Sqlite(SqliteStore::open(config.sqlite()).await?),
             StoreKind::Postgres => Self::Postgres(PostgresStore::open(config.store_server()).await?),
             StoreKind::Mysql => Self::Mysql(MySqlStore::open(config.store_server()).await?),
-            StoreKind::Memory => Self::Memory(MemoryStore::new()),
+            StoreKind::Memory => Self::Memory(Box::default()),
         })
     }
 
@@ -75,7 +75,7 @@ impl Opened {
             Self::Sqlite(store) => store,
             Self::Postgres(store) => store,
             Self::Mysql(store) => store,
-            Self::Memory(store) => store,
+            Self::Memory(store) => store.as_ref(),
         }
     }
 

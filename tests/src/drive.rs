@@ -33,12 +33,15 @@ pub fn execution(rules: Rules, gid: &str, input: &[u8]) -> Execution {
     )
 }
 
+/// Chooses what ends next.
+type Next = dyn Fn(&[Open]) -> usize + std::marker::Send + Sync;
+
 /// What the world does with what is asked of it: the same whenever it is asked the same, so that a replay from any prefix
 /// of a journal meets the same world.
 #[derive(Clone)]
 pub struct Script {
     answer: Arc<dyn Fn(&Operation) -> CallResult + std::marker::Send + Sync>,
-    next: Arc<dyn Fn(&[Open]) -> usize + std::marker::Send + Sync>,
+    next: Arc<Next>,
     at_once: usize,
 }
 

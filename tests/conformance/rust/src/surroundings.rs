@@ -58,6 +58,7 @@ pub(crate) struct Entropy {
 }
 
 /// A call comes first, so that a replay goes through it too.
+#[expect(clippy::disallowed_methods, clippy::eq_op, reason = "what a language draws from its surroundings")]
 pub(crate) async fn entropy(tx: &Transaction) -> Result<Entropy, Failure> {
     get(tx, "/a").await?;
     let map: HashMap<String, u32> = (0..50).map(|i| (format!("key-{i}"), i)).collect();
