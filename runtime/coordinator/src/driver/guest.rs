@@ -134,13 +134,21 @@ impl Driver {
         export: impl Future<Output = Result<T, GuestFailure>>,
     ) -> Result<Driven<T>, End> {
         let mut export = pin!(export);
+        // How often it gave way while it computed: once is a guest that was just started on a busy machine, and what it
+        // will still record shares the write; more often is a long computation, and what it has left must not wait.
+        let mut yields = 0_u32;
         loop {
             let (session, creating) = (self.session().clone(), self.is_creating());
             // Ends when the guest does, or when it stands still and has left something to do.
             let progress = poll_fn(|context| match export.as_mut().poll(context) {
                 Poll::Ready(ended) => Poll::Ready(Some(ended)),
-                Poll::Pending if !creating && session.with(|execution| execution.has_output()) => Poll::Ready(None),
-                Poll::Pending => Poll::Pending,
+                Poll::Pending => {
+                    let waits = session.is_waiting();
+                    yields = if waits { 0 } else { yields + 1 };
+                    let flushes =
+                        !creating && (waits || yields > 1) && session.with(|execution| execution.has_output());
+                    if flushes { Poll::Ready(None) } else { Poll::Pending }
+                }
             });
             let happened = tokio::select! {
                 biased;
