@@ -22,6 +22,7 @@
 
 mod database;
 mod error;
+mod galera;
 mod installed;
 mod keeper;
 mod product;
@@ -30,6 +31,7 @@ mod shared;
 
 pub use crate::{
     error::ServicesError,
+    galera::Galera,
     product::Product,
     server::Server,
     shared::{mariadb, postgres, redis, shared_url, stop_shared},

@@ -1,6 +1,7 @@
 //! A server of its own: start, kill, restart.
 
 use std::{
+    ffi::OsString,
     fs::{self, Permissions},
     net::TcpListener,
     os::unix::fs::{PermissionsExt, chown},
@@ -36,6 +37,8 @@ pub struct Server {
     removed: bool,
     port: u16,
     url: String,
+    /// Arguments beside those that every server of the product gets.
+    more: Vec<OsString>,
     run: Option<Run>,
 }
 
@@ -48,7 +51,7 @@ impl Server {
     /// # Errors
     /// [`ServicesError`]: it is not installed, or cannot work in this folder.
     pub fn start_postgres(folder: &Path) -> Result<Self, ServicesError> {
-        Self::start(Product::Postgres, folder, Durability::Synced, false)
+        Self::start(Product::Postgres, folder, Durability::Synced, false, Vec::new())
     }
 
     /// A MariaDB server that syncs each commit; else like [`Server::start_postgres`].
@@ -56,7 +59,7 @@ impl Server {
     /// # Errors
     /// [`ServicesError`]: it is not installed, or cannot work in this folder.
     pub fn start_mariadb(folder: &Path) -> Result<Self, ServicesError> {
-        Self::start(Product::MariaDb, folder, Durability::Synced, false)
+        Self::start(Product::MariaDb, folder, Durability::Synced, false, Vec::new())
     }
 
     /// A Redis server that syncs each write; else like [`Server::start_postgres`].
@@ -64,14 +67,14 @@ impl Server {
     /// # Errors
     /// [`ServicesError`]: it is not installed, or cannot work in this folder.
     pub fn start_redis(folder: &Path) -> Result<Self, ServicesError> {
-        Self::start(Product::Redis, folder, Durability::Synced, false)
+        Self::start(Product::Redis, folder, Durability::Synced, false, Vec::new())
     }
 
     /// A server that does not sync, in a temporary folder that goes with it.
     pub(crate) fn start_temporary(product: Product) -> Result<Self, ServicesError> {
         let folder = tempfile::Builder::new().prefix("reprise-test-").tempdir();
         let folder = folder.map_err(ServicesError::io("create a temporary folder"))?;
-        let server = Self::start(product, folder.path(), Durability::Unsynced, true)?;
+        let server = Self::start(product, folder.path(), Durability::Unsynced, true, Vec::new())?;
         // From here on the keeper removes it, since it also does so when this process is killed.
         let _ = folder.keep();
         Ok(server)
@@ -114,7 +117,23 @@ impl Server {
         }
     }
 
-    fn start(product: Product, folder: &Path, durability: Durability, removed: bool) -> Result<Self, ServicesError> {
+    /// A MariaDB server with more arguments.
+    pub(crate) fn start_mariadb_with(folder: &Path, more: Vec<OsString>) -> Result<Self, ServicesError> {
+        Self::start(Product::MariaDb, folder, Durability::Synced, false, more)
+    }
+
+    /// Other arguments from the next start on.
+    pub(crate) fn set_more(&mut self, more: Vec<OsString>) {
+        self.more = more;
+    }
+
+    fn start(
+        product: Product,
+        folder: &Path,
+        durability: Durability,
+        removed: bool,
+        more: Vec<OsString>,
+    ) -> Result<Self, ServicesError> {
         let user = installed::server_user()?;
         fs::create_dir_all(folder).map_err(ServicesError::io(format!("create `{}`", folder.display())))?;
         let folder = fs::canonicalize(folder).map_err(ServicesError::io("resolve the path of a folder"))?;
@@ -124,7 +143,7 @@ impl Server {
         if !product::is_prepared(&folder).map_err(ServicesError::io("look for the data of a server"))? {
             product.prepare(&folder, user)?;
         }
-        let mut server = Self { product, durability, folder, removed, port: 0, url: String::new(), run: None };
+        let mut server = Self { product, durability, folder, removed, port: 0, url: String::new(), more, run: None };
         let mut said = String::new();
         for _ in 0..STARTS_MAX {
             server.port = free_port()?;
@@ -141,7 +160,8 @@ impl Server {
     }
 
     fn attempt(&self) -> Result<Started, ServicesError> {
-        let command = self.product.command(&self.folder, self.port, self.durability)?;
+        let mut command = self.product.command(&self.folder, self.port, self.durability)?;
+        command.extend(self.more.iter().cloned());
         let terms = Terms {
             folder: &self.folder,
             removed: self.removed,
@@ -168,7 +188,7 @@ fn hand_over(folder: &Path, user: User) -> Result<(), ServicesError> {
 }
 
 /// A port that nobody listens on now. Where the search begins is random, so that processes rarely meet.
-fn free_port() -> Result<u16, ServicesError> {
+pub(crate) fn free_port() -> Result<u16, ServicesError> {
     let random = u16::from_be_bytes(*uuid::Uuid::now_v7().as_bytes().last_chunk().expect("a UUID has 16 bytes"));
     let (first, count) = (PORTS.start, PORTS.end - PORTS.start);
     (0..count)

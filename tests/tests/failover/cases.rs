@@ -213,6 +213,40 @@ pub(crate) async fn the_database_goes_and_comes_back(store: Books) -> Result<()>
     concluded(&cluster, load, happened).await
 }
 
+pub(crate) async fn one_of_two_servers_dies_and_comes_back() -> Result<()> {
+    let mut cluster = Cluster::open_on_galera().await?;
+    let mut load = Load::start(&cluster.urls());
+    let happened = async {
+        cluster.is_whole().await?;
+        load.more(SOME).await?;
+        let (one, other) = (cluster.nodes[0].name.clone(), cluster.nodes[2].name.clone());
+        let stubborn = cluster.calls_for_ever(0).await?;
+        let mut galera = cluster.galera.take().context("two servers")?;
+        tokio::task::block_in_place(|| galera.servers()[0].kill())?;
+        let killed = Instant::now();
+        cluster.hide(0);
+        cluster.hide(2);
+        cluster.is_inherited(&one).await?;
+        cluster.is_inherited(&other).await?;
+        println!("executions of nodes without their server were taken over within {:?}", killed.elapsed());
+        load.more(SOME).await?;
+        tokio::task::block_in_place(|| galera.servers()[0].restart())?;
+        cluster.galera = Some(galera);
+        cluster.is_whole().await?;
+        for node in [0, 2] {
+            let exit = cluster.ends(node).await?;
+            is_fenced(&cluster, &cluster.nodes[node].name.clone(), exit)?;
+        }
+        // One more on each server.
+        cluster.join().await?;
+        cluster.join().await?;
+        load.more(SOME).await?;
+        Ok(stubborn)
+    };
+    let happened = happened.await;
+    concluded(&cluster, load, happened).await
+}
+
 pub(crate) async fn any_node_answers(store: Books) -> Result<()> {
     let cluster = Cluster::open(store).await?;
     let [a, b, c] = [0, 1, 2].map(|node| &cluster.nodes[node].runtime);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use reprise_test_services::Server;
+use reprise_test_services::{Galera, Server};
 use reprise_tests::{Bank, Books, Passing, Proxy, Runtime, RuntimeOptions, Treatment, Wire, guest, until};
 use serde_json::json;
 use sqlx::mysql::MySqlConnection;
@@ -51,8 +51,11 @@ pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Node>,
     /// If it is nobody else's.
     pub(crate) server: Option<Server>,
+    /// If its database is two servers.
+    pub(crate) galera: Option<Galera>,
     store: Books,
-    database: String,
+    /// Where the nodes find the database, in turn. The last place is there as long as the test.
+    databases: Vec<String>,
     arrivals: Arc<Mutex<Vec<Arrival>>>,
     urls: watch::Sender<Vec<String>>,
     started: usize,
@@ -63,7 +66,26 @@ impl Cluster {
     pub(crate) async fn open(store: Books) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let database = store.create(dir.path(), "reprise").await;
-        Self::on(dir, store, None, database).await
+        Self::on(dir, store, None, vec![database]).await
+    }
+
+    /// Three nodes, on two servers that are one database: the first and the third node on the first server.
+    pub(crate) async fn open_on_galera() -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let folder = dir.path().join("galera");
+        let mut galera = tokio::task::block_in_place(|| Galera::start(&folder))?;
+        let [first, second] = galera.servers();
+        // Made on one, it is on both.
+        let name = Url::parse(&second.database().await?)?.path().to_owned();
+        let on = |server: &Server| -> Result<String> {
+            let mut url = Url::parse(server.url())?;
+            url.set_path(&name);
+            Ok(url.into())
+        };
+        let databases = vec![on(first)?, on(second)?];
+        let mut cluster = Self::on(dir, Books::MariaDb, None, databases).await?;
+        cluster.galera = Some(galera);
+        Ok(cluster)
     }
 
     /// Three nodes, on a server of their own.
@@ -75,13 +97,14 @@ impl Cluster {
             Books::MariaDb | Books::Sqlite | Books::Redis => Server::start_mariadb(&folder),
         })?;
         let database = server.database().await?;
-        Self::on(dir, store, Some(server), database).await
+        Self::on(dir, store, Some(server), vec![database]).await
     }
 
-    async fn on(dir: TempDir, store: Books, server: Option<Server>, database: String) -> Result<Self> {
+    async fn on(dir: TempDir, store: Books, server: Option<Server>, databases: Vec<String>) -> Result<Self> {
         let bank = Bank::start(dir.path(), &[("alice", MONEY), ("bob", 0)])?;
         let (arrivals, urls) = (Arc::default(), watch::Sender::new(Vec::new()));
-        let mut cluster = Self { dir, bank, nodes: Vec::new(), server, store, database, arrivals, urls, started: 0 };
+        let (nodes, galera) = (Vec::new(), None);
+        let mut cluster = Self { dir, bank, nodes, server, galera, store, databases, arrivals, urls, started: 0 };
         for _ in 0..3 {
             cluster.join().await?;
         }
@@ -95,8 +118,8 @@ impl Cluster {
     /// Starts one more node, the last one of `nodes`.
     pub(crate) async fn join(&mut self) -> Result<()> {
         let name = format!("node-{}", self.started);
+        let mut database = Url::parse(&self.databases[self.started % self.databases.len()])?;
         self.started += 1;
-        let mut database = Url::parse(&self.database)?;
         let to_database = Wire::to(&place(&database)?).await?;
         let moved = database.set_port(Some(to_database.address.port()));
         moved.ok().context("the URL of the database has a port")?;
@@ -180,13 +203,14 @@ impl Cluster {
 
     async fn number(&self, text: &str) -> Result<i64> {
         let text = AssertSqlSafe(text.to_owned());
+        let database = self.databases.last().context("a database")?;
         Ok(match self.store {
             Books::Postgres => {
-                let mut connection = PgConnection::connect(&self.database).await?;
+                let mut connection = PgConnection::connect(database).await?;
                 sqlx::query_scalar(text).fetch_one(&mut connection).await?
             }
             Books::MariaDb | Books::Sqlite | Books::Redis => {
-                let mut connection = MySqlConnection::connect(&self.database).await?;
+                let mut connection = MySqlConnection::connect(database).await?;
                 sqlx::query_scalar(text).fetch_one(&mut connection).await?
             }
         })
@@ -195,6 +219,13 @@ impl Cluster {
     /// Waits until a node works on something.
     pub(crate) async fn is_busy(&self, node: &str) -> Result<()> {
         until(&format!("{node} to work"), async || Ok((self.owned(node).await? > 0).then_some(()))).await
+    }
+
+    /// Waits until both servers are one database again.
+    pub(crate) async fn is_whole(&self) -> Result<()> {
+        let size = "SELECT CAST(variable_value AS SIGNED) FROM information_schema.global_status \
+                    WHERE variable_name = 'wsrep_cluster_size'";
+        until("both servers", async || Ok((self.number(size).await? == 2).then_some(()))).await
     }
 
     /// Waits until nothing is left of what a dead node worked on.

@@ -29,6 +29,13 @@ macro_rules! on_both {
     };
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_two_servers_dies_and_comes_back() -> Result<()> {
+    let _one = ONE_AT_A_TIME.lock().await;
+    println!("--- one_of_two_servers_dies_and_comes_back on Galera");
+    cases::one_of_two_servers_dies_and_comes_back().await
+}
+
 on_both! {
     a_killed_node_is_replaced
     a_frozen_node_wakes_up_fenced

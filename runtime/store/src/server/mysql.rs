@@ -50,7 +50,13 @@ impl Dialect for MySql {
             "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = {lock_s}, \
              wait_timeout = {idle_s} /*M!100301 , idle_transaction_timeout = {idle_s} */"
         );
-        Self::command(connection, settings).await.map(drop)
+        Self::command(connection, settings).await?;
+        // A node of Galera shows what another one has committed only if it is told to wait for it. Servers that know no
+        // Galera don't know the setting either.
+        if let Err(error) = Self::command(connection, "SET SESSION wsrep_sync_wait = 7".into()).await {
+            tracing::trace!(%error, "this server is no node of Galera");
+        }
+        Ok(())
     }
 
     async fn fetch(
