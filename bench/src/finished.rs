@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::database::{self, Opened};
 use crate::fill::{deploy, fill};
-use crate::load::{self, Done, ORDER};
+use crate::load::{self, Asks, Done, ORDER};
 use crate::recorder::Recorder;
 use crate::runtime::{Place, Running, bank};
 use crate::{Spread, participant};
