@@ -1,4 +1,5 @@
-//! The URL of an HTTP call: the participant's base or a whole URL, with the identity among its query parameters.
+//! The URL of an HTTP call: the participant's base or a whole URL, with the identity among its query parameters and, where
+//! the path asks for it, in the path.
 
 use url::{Url, form_urlencoded};
 
@@ -16,7 +17,7 @@ pub(crate) fn locate(target: Target<'_, '_>, identity: &Identity) -> Result<Url,
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let mut text = String::with_capacity(base.len() + rest.len() + 200);
     text.push_str(base);
-    text.push_str(path);
+    identity.write_path(&mut text, path);
     text.push('?');
     write_kept(&mut text, query, identity);
     identity.write_query(&mut text);
