@@ -11,8 +11,12 @@ use tempfile::TempDir;
 /// What the company has.
 const MONEY: i64 = 1_000;
 /// Whom it pays: account, salary, what the bank speaks, and which participant it is.
-const EMPLOYEES: [(&str, i64, &str, &str); 4] =
-    [("e1", 10, "http", "bank"), ("e2", 20, "grpc", "bank-grpc"), ("n1", 30, "http", "north"), ("n2", 40, "grpc", "north-grpc")];
+const EMPLOYEES: [(&str, i64, &str, &str); 4] = [
+    ("e1", 10, "http", "bank"),
+    ("e2", 20, "grpc", "bank-grpc"),
+    ("n1", 30, "http", "north"),
+    ("n2", 40, "grpc", "north-grpc"),
+];
 
 /// More attempts than any test takes.
 const PATIENT: u32 = 100_000;
@@ -84,8 +88,12 @@ impl Payday {
 }
 
 fn start(dir: &TempDir, office: &Bank, north: &Bank) -> Result<Runtime> {
-    let participants =
-        [("bank", &*office.http), ("bank-grpc", &office.grpc), ("north", &north.http), ("north-grpc", &north.grpc)];
+    let participants = [
+        ("bank", office.http.as_str()),
+        ("bank-grpc", office.grpc.as_str()),
+        ("north", north.http.as_str()),
+        ("north-grpc", north.grpc.as_str()),
+    ];
     // Everything that waits leaves memory nearly at once, and nobody waits long.
     let pauses = participants.iter().flat_map(|(name, _)| {
         [format!("participants.{name}.retry.max_ms=100"), format!("participants.{name}.ongoing_ms=50")]
@@ -149,8 +157,7 @@ async fn a_refusal_undoes_every_payment_on_its_own_url_until_that_succeeds() -> 
     ensure!(status["phase"] == "failed" && message.contains("no account `nobody`"), "{status:#}");
     let undone = |answer: &str| format!("{PAYMENT} compensate {answer}");
     let log = asked(&payday.office, "may", "02").await?;
-    let want =
-        [format!("{PAYMENT} action done"), undone("fault:error"), undone("fault:error"), undone("done")];
+    let want = [format!("{PAYMENT} action done"), undone("fault:error"), undone("fault:error"), undone("done")];
     ensure!(log == want, "{log:?}");
     payday.all_are_paid(0).await
 }
@@ -163,12 +170,15 @@ async fn the_retry_limit_rolls_back_what_may_have_happened_too() -> Result<()> {
     payday.pay("may", "", &salaries(2)).await?;
     let status = payday.runtime.finished("may").await?;
     let message = status["failure"]["message"].as_str().unwrap_or_default();
-    ensure!(status["phase"] == "failed" && message.starts_with("n2: no success within the allowed attempts"), "{status:#}");
+    ensure!(
+        status["phase"] == "failed" && message.starts_with("n2: no success within the allowed attempts"),
+        "{status:#}"
+    );
     let action = op_of(&status, "05", "action");
     ensure!(action["state"] == "exhausted" && action["attempts"] == 2, "{action}");
     let log = asked(&payday.north, "may", "05").await?;
     let lost = format!("{GRPC_PAYMENT} action fault:drop-reply");
-    ensure!(log == [&lost, &lost, "/bank.v1.Bank/TransferInRevert rollback done"], "{log:?}");
+    ensure!(log == [lost.as_str(), &lost, "/bank.v1.Bank/TransferInRevert rollback done"], "{log:?}");
     payday.all_are_paid(0).await
 }
 

@@ -150,7 +150,7 @@ async fn a_refused_score_leaves_neither(
         Saga => &["02 compensate saveUserScoreCallback: nothing to do", "01 compensate saveUserCallback: done"],
         Workflow => &["01 rollback saveUserCallback: done"],
     };
-    ensure!(world.log()? == [&saved, undone].concat(), "{:?}", world.log()?);
+    ensure!(world.log()? == [&saved[..], undone].concat(), "{:?}", world.log()?);
     // The id is free again.
     ensure!(world.register(way, 2, 7, "Ann", 5).await? == End::Registered);
     ensure!(world.show(7)? == ann(5), "{}", world.show(7)?);

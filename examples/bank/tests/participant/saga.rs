@@ -23,9 +23,7 @@ async fn delete(client: &Client, uri: &str) -> (u16, Value) {
 
 #[rstest]
 #[tokio::test]
-async fn the_method_says_what_is_done_and_the_path_for_whom(
-    #[values(Sqlite, Postgres, MariaDb, Redis)] books: Books,
-) {
+async fn the_method_says_what_is_done_and_the_path_for_whom(#[values(Sqlite, Postgres, MariaDb, Redis)] books: Books) {
     let client = Client::open_in(books).await;
     let paid = (200, json!({ "account": "bob", "balance": 30 }));
     assert_eq!(post(&client, "/transfer-in/g/1").await, paid);

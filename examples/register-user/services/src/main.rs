@@ -5,7 +5,7 @@ mod operation;
 mod scores;
 mod users;
 
-use std::{future::Future, net::SocketAddr, path::Path, str::FromStr, time::Duration};
+use std::{net::SocketAddr, str::FromStr, time::Duration};
 
 use anyhow::Context;
 use clap::Parser;
@@ -72,9 +72,10 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn sqlite(url: &str) -> sqlx::Result<Pool<Sqlite>> {
-    let options = match url.strip_prefix("sqlite:") {
-        Some(_) => SqliteConnectOptions::from_str(url)?,
-        None => SqliteConnectOptions::new().filename(Path::new(url)),
+    let options = if url.starts_with("sqlite:") {
+        SqliteConnectOptions::from_str(url)?
+    } else {
+        SqliteConnectOptions::new().filename(url)
     };
     let options = options.create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
     let options = options.busy_timeout(Duration::from_secs(30));

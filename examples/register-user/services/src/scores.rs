@@ -40,10 +40,7 @@ impl<DB: Database> UserScore for Scores<DB> {
         Ok(Response::new(UserScoreResponse { user_id, score }))
     }
 
-    async fn save_user_score(
-        &self,
-        request: Request<UserScoreRequest>,
-    ) -> Result<Response<UserScoreResponse>, Status> {
+    async fn save_user_score(&self, request: Request<UserScoreRequest>) -> Result<Response<UserScoreResponse>, Status> {
         let (operation, score) = Operation::of("saveUserScore", request)?;
         let barrier = operation.barrier()?;
         let saved = handle_action(&self.pool, barrier, |connection| Box::pin(save::<DB>(connection, score))).await;
