@@ -13,4 +13,4 @@ mod trans;
 pub use call::{BranchCall, Protocol};
 pub use plan::{Branch, Defaults, Plan, PlanError, Progress};
 pub use programs::{natives, workflow_name};
-pub use trans::{Options, Steps, Trans};
+pub use trans::{Options, Payload, Steps, Trans};

@@ -198,6 +198,18 @@ impl Problem {
         Self { kind, detail: detail.into(), members: Map::new() }
     }
 
+    /// Which problem.
+    #[must_use]
+    pub const fn kind(&self) -> ProblemKind {
+        self.kind
+    }
+
+    /// What happened and what to do.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The same with one more member.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {

@@ -4,6 +4,8 @@ mod queries;
 mod topics;
 mod transactions;
 
+use std::any::Any;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
@@ -51,7 +53,7 @@ pub(super) fn router(dtm: Dtm) -> Router {
         .route("/api/ping", any(queries::ping))
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
-        .layer(CatchPanicLayer::custom(crate::api::panicked))
+        .layer(CatchPanicLayer::custom(panicked))
         .with_state(dtm)
 }
 
@@ -59,6 +61,13 @@ pub(super) fn router(dtm: Dtm) -> Router {
 async fn not_found() -> Response {
     let content_type = [(header::CONTENT_TYPE, "text/plain")];
     (StatusCode::NOT_FOUND, content_type, "404 page not found").into_response()
+}
+
+/// Answers for a handler that panicked.
+fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+    tracing::error!("a handler of DTM's face panicked");
+    let text = "the runtime made a mistake while it answered; its log says more. Transactions are not affected";
+    Refusal::Internal(text.into()).into_response()
 }
 
 /// What most requests are answered with.
