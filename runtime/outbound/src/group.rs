@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lru::LruCache;
-use reprise_discovery::{Address, Discovery, Following, Target, Unknown};
+use reprise_discovery::{Address, Discovery, Following, Target};
 use reprise_engine::Answer;
 use tokio::time::Instant;
 use tonic::transport::Channel;
@@ -86,7 +86,7 @@ impl Group {
 
     /// Whose turn it is; waits until discovery has asked for the first time. An error: nobody is known, and why.
     pub(crate) async fn turn(&self) -> Result<Turn, String> {
-        let known = self.following.addresses().await.map_err(|Unknown(why)| format!("{}: {why}", self.text))?;
+        let known = self.following.addresses().await.map_err(|why| format!("{}: {why}", self.text))?;
         let mut members = lock(&self.members);
         if members.known.as_ref().is_none_or(|old| !Arc::ptr_eq(old, &known)) {
             self.renew(&mut members, known)?;
