@@ -72,6 +72,7 @@ async fn what_was_known_stays_while_etcd_is_away() {
     server.kill().expect("is killed");
     becomes(&following, &["a:1", "b:1"]).await;
     server.restart().expect("comes back");
+    until("the test's own connection", async || key.client.clone().get("x", None).await.is_ok()).await;
     key.delete("1").await;
     key.put("3", "c:1").await;
     // What happened meanwhile is not to be had from a watch any more.
