@@ -1,5 +1,5 @@
 //! A user is registered at two services over gRPC: by a client of DTM with a saga, and by a workflow. A refused score deletes
-//! the user, and touches nobody else's.
+//! the user, and touches nobody else's. Both find the services in etcd.
 
 use std::process::Command;
 
@@ -37,7 +37,7 @@ struct World {
     dir: TempDir,
     services: Process,
     runtime: Runtime,
-    /// Where callers find the services.
+    /// Under which names callers find the services.
     user: String,
     score: String,
 }
@@ -48,10 +48,12 @@ impl World {
         let database = books.create(dir.path(), "users").await;
         let mut command = Command::new(program("register-user-services", &[])?);
         command.args(["--database", &database]);
+        // As go-zero has it: each service is a key in etcd, and callers know the key.
+        let etcd = reprise_test_services::etcd().await;
+        let (user, score) = (format!("{etcd}.user"), format!("{etcd}.score"));
+        command.args(["--register-user", &user, "--register-score", &score]);
         let services = Process::start(&mut command, &dir.path().join("services.log"))?;
-        let (user, score) = (services.address("user")?, services.address("score")?);
-        let participants = [("user", format!("http://{user}")), ("score", format!("http://{score}"))];
-        let participants = participants.each_ref().map(|(name, url)| (*name, url.as_str()));
+        let participants = [("user", user.as_str()), ("score", score.as_str())];
         let mut options = RuntimeOptions::set(&["dtm.listen=127.0.0.1:0", "dtm.grpc_listen=127.0.0.1:0"]);
         options.arguments.push("--dtm".to_owned());
         let runtime = Runtime::start_for(dir.path(), &participants, &options)?;

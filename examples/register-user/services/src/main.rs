@@ -10,6 +10,7 @@ use std::{net::SocketAddr, str::FromStr, time::Duration};
 use anyhow::Context;
 use clap::Parser;
 use reprise_barrier::create_tables;
+use reprise_discovery::{Discovery, DiscoveryConfig, RegisterConfig, Registration};
 use sqlx::{
     MySql, Pool, Postgres, Sqlite,
     mysql::MySqlPoolOptions,
@@ -51,6 +52,12 @@ struct Flags {
     /// The database: a file or sqlite:FILE, created if it is missing, or a postgres: or mysql: URL.
     #[arg(long, value_name = "URL")]
     database: String,
+    /// A key in etcd under which the user service is found, etcd://HOST:PORT/KEY.
+    #[arg(long, value_name = "TARGET")]
+    register_user: Option<String>,
+    /// The same of the user-score service.
+    #[arg(long, value_name = "TARGET")]
+    register_score: Option<String>,
 }
 
 #[tokio::main]
@@ -98,6 +105,8 @@ async fn run<DB: Database>(pool: Pool<DB>, flags: &Flags) -> anyhow::Result<()> 
     let addresses = serde_json::json!({ "user": user_address, "score": score_address });
     let users = Server::builder().add_service(users::service(pool.clone())).serve_with_incoming(user);
     let scores = Server::builder().add_service(scores::service(pool)).serve_with_incoming(score);
+    // Connections are accepted from here on, so others may find them.
+    let registrations = register(&[(&flags.register_user, user_address), (&flags.register_score, score_address)])?;
     println!("{addresses}");
     let stop = async {
         tokio::select! {
@@ -105,7 +114,23 @@ async fn run<DB: Database>(pool: Pool<DB>, flags: &Flags) -> anyhow::Result<()> 
             _ = tokio::signal::ctrl_c() => {}
         }
     };
-    serve(users, scores, stop).await
+    let served = serve(users, scores, stop).await;
+    for registration in registrations {
+        registration.end().await;
+    }
+    served
+}
+
+/// Puts services under keys in etcd, those that have one.
+fn register(services: &[(&Option<String>, SocketAddr)]) -> anyhow::Result<Vec<Registration>> {
+    let discovery = Discovery::new(&DiscoveryConfig::default())?;
+    let named = services.iter().filter_map(|(target, address)| Some((target.as_deref()?, address)));
+    let register = |(target, address): (&str, &SocketAddr)| {
+        discovery
+            .register(&RegisterConfig::at(target, address.to_string()))
+            .with_context(|| format!("cannot register at {target}"))
+    };
+    named.map(register).collect()
 }
 
 /// Serves both until `stop`; then it returns at once.
