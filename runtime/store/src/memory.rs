@@ -8,8 +8,8 @@ use reprise_engine::{Digest, EntryRecord, Gid, Seq, Timestamp, WorkflowName};
 
 use crate::rules::{Place, Standing, follow, place};
 use crate::{
-    Activity, Deployment, ExecutionKey, ExecutionRow, ListFilter, NewExecution, Progress, Store, StoreError, Topic, Write,
-    Written,
+    Activity, Deployment, ExecutionKey, ExecutionRow, ListFilter, NewExecution, Progress, Store, StoreError, Topic,
+    Write, Written,
 };
 
 /// A store that lives as long as the value.

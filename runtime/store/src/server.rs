@@ -42,7 +42,9 @@ use tokio::task::AbortHandle;
 use self::dialect::{Dialect, Value};
 use self::node::Share;
 use self::shared::Shared;
-use crate::{Cluster, Deployment, ExecutionKey, ExecutionRow, ListFilter, Store, StoreError, Topic, Write, Written, codes};
+use crate::{
+    Cluster, Deployment, ExecutionKey, ExecutionRow, ListFilter, Store, StoreError, Topic, Write, Written, codes,
+};
 
 /// A store in a PostgreSQL database, or in one that speaks its protocol.
 pub type PostgresStore = ServerStore<postgres::Postgres>;

@@ -36,7 +36,9 @@ use self::error::SqliteError;
 use self::lock::FileLock;
 use self::readers::Readers;
 use self::writer::Writer;
-use crate::{BlockingStore, Deployment, ExecutionKey, ExecutionRow, ListFilter, Store, StoreError, Topic, Write, Written};
+use crate::{
+    BlockingStore, Deployment, ExecutionKey, ExecutionRow, ListFilter, Store, StoreError, Topic, Write, Written,
+};
 
 /// Where the file is and how it is used.
 #[derive(Debug, Clone)]
