@@ -11,7 +11,7 @@ TOOLCHAINS = $(CURDIR)/target/toolchains
 
 help:
 	@echo "make demo      see Reprise do its job: success, rollback, kill -9 and recovery (SQLite, free ports, temporary folder)"
-	@echo "make test      lint, build and run every test, on private PostgreSQL, MariaDB and Redis servers"
+	@echo "make test      lint, build and run every test, on private PostgreSQL, MariaDB, Redis and etcd servers"
 	@echo "make test-languages  the same workflows in Python, JavaScript, Go and C against Rust's journals"
 	@echo "make services  keep such servers running while you test: it prints the variables that name them"
 	@echo "make soak      ten minutes of transfers between four databases while everything is killed"
@@ -20,6 +20,8 @@ help:
 # What the build needs beside Rust itself.
 tools:
 	@command -v cc >/dev/null || { apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev; }
+	@{ command -v protoc && ls /usr/include/google/protobuf/descriptor.proto || [ -n "$$PROTOC" ]; } >/dev/null 2>&1 || { \
+	  apt-get update && apt-get install -y --no-install-recommends protobuf-compiler libprotobuf-dev; }
 	@rustup target list --installed | grep -q wasm32-wasip2 || rustup target add wasm32-wasip2
 
 # The servers that tests need; as root, or with sudo.

@@ -10,7 +10,7 @@ use crate::request_log::Entry;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// The HTTP path, or the full gRPC method (`/bank.v1.Bank/TransferIn`).
+    /// The path as the request log has it: `/transfer-in`, `/transfer-in/{gid}/{branch_id}`, `/bank.v1.Bank/TransferIn`.
     pub path: String,
     /// Only for this account.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,5 @@
 //! The HTTP face: the ten operations and the notification, parsed into [`Work`] and rendered from [`Reply`].
+//! Faces of their own beside it: [`saga`], [`message`], [`admin`].
 
 use axum::{
     Json, Router,
@@ -18,6 +19,7 @@ use crate::{
     operation::{Operation, Transfer},
     reply::{Refusal, Reply},
     request_log::{Entry, Protocol},
+    saga,
 };
 
 /// All of the bank over HTTP: operations, notifications and the admin's side.
@@ -25,13 +27,14 @@ pub fn router(bank: Bank) -> Router {
     let operations = Operation::ALL.into_iter().fold(Router::new(), |router, operation| {
         router.route(
             operation.http_path(),
-            post(move |State(bank), branch, uri, headers, body| transfer(bank, operation, branch, uri, headers, body)),
+            post(move |State(bank), branch, uri, headers, body| serve(bank, operation, branch, uri, headers, body)),
         )
     });
-    operations.route("/notify", post(notify)).merge(message::router()).merge(admin::router()).with_state(bank)
+    let operations = operations.route("/notify", post(notify));
+    operations.merge(saga::router()).merge(message::router()).merge(admin::router()).with_state(bank)
 }
 
-async fn transfer(
+async fn serve(
     bank: Bank,
     operation: Operation,
     branch: Result<Branch, BranchRejection>,
@@ -39,14 +42,25 @@ async fn transfer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let mut request = arrived(&uri, &headers, branch.as_ref().ok());
-    let parsed = serde_json::from_slice::<Transfer>(&body);
+    let request = arrived(&uri, &headers, branch.as_ref().ok());
+    transfer(bank, request, operation, branch.map_err(|rejection| rejection.to_string()), &body).await
+}
+
+/// Takes an operation from its request to its answer. `branch`: which one it is, or why that can't be told.
+pub(crate) async fn transfer(
+    bank: Bank,
+    mut request: Entry,
+    operation: Operation,
+    branch: Result<Branch, String>,
+    body: &[u8],
+) -> Response {
+    let parsed = serde_json::from_slice::<Transfer>(body);
     if let Ok(transfer) = &parsed {
         request.account = Some(transfer.account.clone());
         request.amount = Some(transfer.amount);
     }
     let work = match (branch, parsed) {
-        (Err(rejection), _) => Err(rejection.to_string()),
+        (Err(reason), _) => Err(reason),
         (Ok(_), Err(error)) => Err(format!("the body is not a transfer: {error}")),
         (Ok(branch), Ok(transfer)) => step(operation, branch, transfer).map(Work::Move),
     };

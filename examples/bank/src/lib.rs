@@ -33,6 +33,7 @@ mod message;
 mod operation;
 mod reply;
 mod request_log;
+mod saga;
 mod serve;
 
 pub use crate::{

@@ -30,7 +30,7 @@ pub struct Entry {
     pub n: u64,
     /// The wire.
     pub protocol: Protocol,
-    /// The HTTP path, or the full gRPC method.
+    /// The HTTP path (with `{gid}/{branch_id}` where the branch is in it), or the full gRPC method.
     pub path: String,
     /// The global transaction.
     pub gid: Option<String>,

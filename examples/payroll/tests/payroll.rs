@@ -10,7 +10,10 @@ const GRPC_IN: &str = "GRPC bank-grpc/bank.v1.Bank/TransferIn";
 
 fn banks() -> TestHost {
     let slow = |_: &Request| Answer::ok().after(Duration::from_secs(1));
-    TestHost::new().on("POST bank/transfer-out", |_| Answer::ok()).on("POST bank/transfer-in", slow).on(GRPC_IN, slow)
+    TestHost::new()
+        .on("POST bank/transfer-out/{gid}/{branch_id}", |_| Answer::ok())
+        .on("POST bank/transfer-in/{gid}/{branch_id}", slow)
+        .on(GRPC_IN, slow)
 }
 
 fn pay(host: TestHost) -> TestRun<Paid> {
@@ -45,16 +48,31 @@ fn used_up_attempts_undo_everything() {
     assert_eq!(
         run.trace,
         [
-            "01 action POST bank/transfer-out: success",
-            "02 action POST bank/transfer-in: success",
+            "01 action POST bank/transfer-out/{gid}/{branch_id}: success",
+            "02 action POST bank/transfer-in/{gid}/{branch_id}: success",
             "03 action GRPC bank-grpc/bank.v1.Bank/TransferIn: unknown",
-            "04 action POST bank/transfer-in: success",
+            "04 action POST bank/transfer-in/{gid}/{branch_id}: success",
             "03 action GRPC bank-grpc/bank.v1.Bank/TransferIn: unknown",
-            "04 rollback POST bank/transfer-in/revert: success",
+            "04 rollback DELETE bank/transfer-in/{gid}/{branch_id}: success",
             "03 rollback GRPC bank-grpc/bank.v1.Bank/TransferInRevert: success",
-            "02 rollback POST bank/transfer-in/revert: success",
-            "01 rollback POST bank/transfer-out/revert: success",
+            "02 rollback DELETE bank/transfer-in/{gid}/{branch_id}: success",
+            "01 rollback DELETE bank/transfer-out/{gid}/{branch_id}: success",
             "finish POST bank/notify: success",
+        ]
+    );
+}
+
+#[test]
+fn an_employee_may_have_an_account_elsewhere() {
+    let employees = json!([{"account": "e1", "salary": 1, "protocol": "http", "bank": "north"}]);
+    let host = banks().on("POST north/transfer-in/{gid}/{branch_id}", |_| Answer::failure("there is no `e1`"));
+    let run = host.run(payroll, json!({"company": "acme", "employees": employees}));
+    assert_eq!(run.result.expect_err("refused").message, "e1: the participant refused: there is no `e1`");
+    assert_eq!(
+        run.trace[1..],
+        [
+            "02 action POST north/transfer-in/{gid}/{branch_id}: failure",
+            "01 rollback DELETE bank/transfer-out/{gid}/{branch_id}: success",
         ]
     );
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use reprise_discovery::{DiscoveryConfig, DiscoveryError};
 use reprise_engine::{OutcomeMap, RetryPolicy};
 use reprise_sql::{DatabaseConfig, DatabasesError};
 use serde::{Deserialize, Deserializer};
@@ -17,7 +18,8 @@ use crate::policy::{BreakerPolicy, Policies, RatePolicy};
 #[derive(Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Participant {
-    /// Where it is: `http(s)://host:port`, with a path in front of every target's path if wanted.
+    /// Where it is: `http(s)://host:port`, with a path in front of every target's path if wanted; or how to find it:
+    /// `etcd://host:port/key` and the other forms of [`reprise_discovery::Target`].
     pub url: String,
     /// Longest time of one attempt where the branch sets none; `timeout_ms` in the configuration.
     #[serde(default, rename = "timeout_ms", deserialize_with = "milliseconds")]
@@ -117,8 +119,10 @@ pub struct OutboundConfig {
     pub response_bytes_max: usize,
     /// Idle HTTP connections kept per host. Fewer than there are calls at one time means connecting anew all the time.
     pub pool_idle_per_host: usize,
-    /// Whether operations may name whole URLs, or participants only.
+    /// Whether operations may name whole URLs and names for discovery, or participants only.
     pub allow_urls: bool,
+    /// How to be let in where participants are looked for.
+    pub discovery: DiscoveryConfig,
 }
 
 impl Default for OutboundConfig {
@@ -131,6 +135,7 @@ impl Default for OutboundConfig {
             response_bytes_max: 4 << 20,
             pool_idle_per_host: 1_024,
             allow_urls: true,
+            discovery: DiscoveryConfig::default(),
         }
     }
 }
@@ -149,6 +154,9 @@ pub enum OutboundError {
     /// A database's settings.
     #[error(transparent)]
     Database(#[from] DatabasesError),
+    /// Discovery's settings.
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
     /// TLS could not be set up.
     #[error("TLS could not be set up: {reason}")]
     Tls {

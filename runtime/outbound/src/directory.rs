@@ -1,17 +1,21 @@
-//! The participants, checked and ready for use, and what a target names: one of them, or a whole URL.
+//! The participants, checked and ready for use, and what a target names: one of them, a whole URL, a name for discovery.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
+use reprise_discovery::Address;
 use reprise_engine::{BranchOptions, Operation};
 use url::{Origin, Url};
 
 use crate::config::{OutboundConfig, OutboundError, Participant};
 use crate::failure::Unsendable;
 use crate::gate::Gate;
-use crate::grpc::{Channels, LazyChannel};
+use crate::group::{Group, Groups};
+use crate::grpc::{Dialer, LazyChannel};
 use crate::headers;
 use crate::policy::Policies;
 
@@ -19,21 +23,36 @@ use crate::policy::Policies;
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) name: String,
+    pub(crate) at: At,
+    /// `host:port`, or what discovery is asked for; for messages.
+    pub(crate) host: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) http2_prior_knowledge: bool,
+    pub(crate) policies: Policies,
+    /// What lies under the options of every call.
+    pub(crate) options: BranchOptions,
+    pub(crate) gate: Gate,
+}
+
+/// Where a participant is.
+#[derive(Debug)]
+pub(crate) enum At {
+    /// At its URL.
+    Url(Box<Home>),
+    /// Wherever its processes are at the moment.
+    Group(Arc<Group>),
+}
+
+/// A participant's URL.
+#[derive(Debug)]
+pub(crate) struct Home {
     origin: Origin,
     /// URL without a slash at its end; targets' paths follow.
     pub(crate) base: String,
     /// Path of `base`, without a slash at its end.
     pub(crate) base_path: String,
-    /// `host:port`, for messages.
-    pub(crate) host: String,
-    pub(crate) headers: HeaderMap,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) http2_prior_knowledge: bool,
     pub(crate) channel: LazyChannel,
-    pub(crate) policies: Policies,
-    /// What lies under the options of every call.
-    pub(crate) options: BranchOptions,
-    pub(crate) gate: Gate,
 }
 
 /// What a target names.
@@ -43,13 +62,31 @@ pub(crate) enum Target<'d, 't> {
     Participant(&'d Place, &'t str),
     /// A whole URL, not parsed yet.
     Url(&'t str),
+    /// A name for discovery, not parsed yet.
+    Name(&'t str),
 }
 
 impl Place {
+    /// The path in front of every target's path.
+    pub(crate) fn base_path(&self) -> &str {
+        match &self.at {
+            At::Url(home) => &home.base_path,
+            At::Group(_) => "",
+        }
+    }
+
     /// Whether `url` is the participant's or below it.
     fn owns(&self, url: &Url) -> bool {
-        let below = url.path().strip_prefix(self.base_path.as_str());
-        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) && url.origin() == self.origin
+        let At::Url(home) = &self.at else { return false };
+        let below = url.path().strip_prefix(home.base_path.as_str());
+        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) && url.origin() == home.origin
+    }
+
+    fn is_named(&self, name: &reprise_discovery::Target) -> bool {
+        match &self.at {
+            At::Url(_) => false,
+            At::Group(group) => group.target() == name,
+        }
     }
 }
 
@@ -61,13 +98,13 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    pub(crate) fn new(config: &OutboundConfig, channels: &Channels) -> Result<Self, OutboundError> {
+    pub(crate) fn new(config: &OutboundConfig, dialer: &Dialer, groups: &mut Groups) -> Result<Self, OutboundError> {
         let places = config
             .participants
             .iter()
             .map(|(name, participant)| {
                 let wrong = |reason| OutboundError::Participant { name: name.clone(), reason };
-                place(name, participant, channels).map(|place| (name.clone(), place)).map_err(wrong)
+                place(name, participant, dialer, groups).map(|place| (name.clone(), place)).map_err(wrong)
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { places, allow_urls: config.allow_urls })
@@ -77,6 +114,9 @@ impl Directory {
     pub(crate) fn find<'d, 't>(&'d self, target: &'t str) -> Result<Target<'d, 't>, Unsendable> {
         if is_url(target) {
             return Ok(Target::Url(target));
+        }
+        if reprise_discovery::Target::is_meant(target) {
+            return Ok(Target::Name(target));
         }
         let end = target.find(['/', '?', '#']).unwrap_or(target.len());
         let (name, rest) = target.split_at(end);
@@ -90,7 +130,16 @@ impl Directory {
     /// may be called. Must be asked about the very URL that is sent, parsed: then no credentials go to anybody else.
     pub(crate) fn owner(&self, url: &Url) -> Result<Option<&Place>, Unsendable> {
         let owners = self.places.values().filter(|place| place.owns(url));
-        match owners.min_by_key(|place| Reverse(place.base_path.len())) {
+        match owners.min_by_key(|place| Reverse(place.base_path().len())) {
+            Some(place) => Ok(Some(place)),
+            None if self.allow_urls => Ok(None),
+            None => Err(Unsendable::UrlsOff),
+        }
+    }
+
+    /// Whose `name` is: the participant's with the very name; none if it is nobody's and may be called all the same.
+    pub(crate) fn owner_of_name(&self, name: &reprise_discovery::Target) -> Result<Option<&Place>, Unsendable> {
+        match self.places.values().find(|place| place.is_named(name)) {
             Some(place) => Ok(Some(place)),
             None if self.allow_urls => Ok(None),
             None => Err(Unsendable::UrlsOff),
@@ -99,15 +148,17 @@ impl Directory {
 
     /// The participant that an operation calls; none if it calls nobody we know, or can't be sent at all.
     pub(crate) fn place_of(&self, operation: &Operation) -> Option<&Place> {
-        let url = match operation {
-            Operation::Http { target, .. } | Operation::Grpc { target, .. } => match self.find(target).ok()? {
-                Target::Participant(place, _) => return Some(place),
-                Target::Url(url) => url,
-            },
-            Operation::Request { url, .. } => url,
+        let target = match operation {
+            Operation::Http { target, .. } => Cow::Borrowed(target.as_str()),
+            Operation::Grpc { target, .. } => plain_host(target),
+            Operation::Request { url, .. } => Cow::Borrowed(url.as_str()),
             Operation::Sql(_) | Operation::Xa(_) | Operation::XaFinish { .. } => return None,
         };
-        self.owner(&Url::parse(url).ok()?).ok()?
+        match self.find(&target).ok()? {
+            Target::Participant(place, _) => Some(place),
+            Target::Url(url) => self.owner(&Url::parse(url).ok()?).ok()?,
+            Target::Name(name) => self.owner_of_name(&name.parse().ok()?).ok()?,
+        }
     }
 
     pub(crate) fn place(&self, name: &str) -> Option<&Place> {
@@ -131,7 +182,13 @@ fn is_url(target: &str) -> bool {
     starts("http://") || starts("https://")
 }
 
-fn place(name: &str, participant: &Participant, channels: &Channels) -> Result<Place, String> {
+/// `host:port` of a gRPC target as the URL it is short for; anything else as it is. No participant's name has a colon.
+pub(crate) fn plain_host(target: &str) -> Cow<'_, str> {
+    let short = target.contains(':') && !target.contains('/') && target.parse::<Address>().is_ok();
+    if short { format!("http://{target}").into() } else { target.into() }
+}
+
+fn place(name: &str, participant: &Participant, dialer: &Dialer, groups: &mut Groups) -> Result<Place, String> {
     if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b)) {
         return Err("its name must be made of A-Z a-z 0-9 _ . -".into());
     }
@@ -141,23 +198,34 @@ fn place(name: &str, participant: &Participant, channels: &Channels) -> Result<P
     let policies = participant.policies();
     let options = policies.options()?;
     policies.check_bounds()?;
-    let url = base_url(&participant.url)?;
-    let base = url.as_str().trim_end_matches('/').to_owned();
-    let channel = channels.lazy(&url)?;
+    let (at, host) = at(&participant.url, dialer, groups)?;
     Ok(Place {
         name: name.to_owned(),
-        origin: url.origin(),
-        base,
-        base_path: url.path().trim_end_matches('/').to_owned(),
-        host: host_of(&url),
+        at,
+        host,
         headers: constant_headers(participant)?,
         timeout: participant.timeout,
         http2_prior_knowledge: participant.http2_prior_knowledge,
-        channel,
         gate: Gate::new(&policies),
         policies,
         options,
     })
+}
+
+fn at(url: &str, dialer: &Dialer, groups: &mut Groups) -> Result<(At, String), String> {
+    if reprise_discovery::Target::is_meant(url) {
+        let group = groups.of_participant(url.parse().map_err(|e| format!("url: {e}"))?);
+        let host = group.text().to_owned();
+        return Ok((At::Group(group), host));
+    }
+    let url = base_url(url)?;
+    let home = Home {
+        origin: url.origin(),
+        base: url.as_str().trim_end_matches('/').to_owned(),
+        base_path: url.path().trim_end_matches('/').to_owned(),
+        channel: dialer.lazy(url.as_str(), None)?,
+    };
+    Ok((At::Url(Box::new(home)), host_of(&url)))
 }
 
 fn base_url(text: &str) -> Result<Url, String> {

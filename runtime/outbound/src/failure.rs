@@ -3,6 +3,7 @@
 
 use std::error::Error;
 
+use reprise_discovery::TargetError;
 use thiserror::Error;
 
 /// Why an operation can't be sent as it stands. Final: the same operation fails the same way each time.
@@ -27,6 +28,13 @@ pub(crate) enum Unsendable {
     GrpcMethod { method: String },
     #[error("gRPC target `{target}` is neither a participant nor http(s)://host:port")]
     GrpcTarget { target: String },
+    #[error("{0}")]
+    Name(#[from] TargetError),
+    #[error(
+        "an HTTP operation can't name `{target}` itself, because the path begins nowhere; add [participants.NAME] with it \
+         as url and call NAME/path"
+    )]
+    NameInHttp { target: String },
     #[error("header `{name}` {reason}")]
     Header { name: String, reason: &'static str },
 }

@@ -1,14 +1,13 @@
 //! One unary gRPC attempt, and the channels it goes through: one per endpoint, connected when first used, shared by
 //! all calls.
 
-use std::borrow::Cow;
 use std::error::Error;
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use http::HeaderMap;
-use http::uri::PathAndQuery;
+use http::uri::{PathAndQuery, Scheme};
 use lru::LruCache;
 use reprise_engine::{Answer, Headers};
 use tonic::client::Grpc as Client;
@@ -19,7 +18,7 @@ use url::Url;
 
 use crate::codec::RawCodec;
 use crate::config::OutboundConfig;
-use crate::directory::{Target, host_of};
+use crate::directory::host_of;
 use crate::failure::{Unsendable, causes, too_long};
 use crate::http::{Keep, PING_AFTER, PONG_WITHIN, USER_AGENT};
 use crate::tls::Tls;
@@ -27,46 +26,71 @@ use crate::tls::Tls;
 /// Channels kept for whole URLs; guests choose these, so their number is bounded.
 const URL_CHANNELS_MAX: NonZeroUsize = NonZeroUsize::new(256).expect("not 0");
 
-/// A participant's channel, connected when first used.
+/// The channel of one endpoint, connected when first used.
 #[derive(Debug)]
 pub(crate) struct LazyChannel {
     endpoint: Endpoint,
     channel: OnceLock<Channel>,
 }
 
-/// Makes channels, and keeps those of whole URLs.
+impl LazyChannel {
+    pub(crate) fn get(&self) -> Channel {
+        self.channel.get_or_init(|| self.endpoint.connect_lazy()).clone()
+    }
+}
+
+/// How endpoints are connected to.
 #[derive(Debug)]
-pub(crate) struct Channels {
+pub(crate) struct Dialer {
     tls: Tls,
     connect_timeout: Duration,
+}
+
+impl Dialer {
+    pub(crate) fn new(config: &OutboundConfig, tls: &Tls) -> Self {
+        Self { tls: tls.clone(), connect_timeout: config.connect_timeout }
+    }
+
+    /// A channel to `url`. `authority`: a URL that says as what the server is asked, where that differs.
+    pub(crate) fn lazy(&self, url: &str, authority: Option<&str>) -> Result<LazyChannel, String> {
+        let mut endpoint = self.endpoint(url)?;
+        if let Some(authority) = authority {
+            endpoint = endpoint.origin(authority.parse().map_err(|e| causes(&e))?);
+        }
+        Ok(LazyChannel { endpoint, channel: OnceLock::new() })
+    }
+
+    fn endpoint(&self, url: &str) -> Result<Endpoint, String> {
+        let endpoint = Endpoint::from_shared(url.to_owned())
+            .and_then(|endpoint| endpoint.user_agent(USER_AGENT))
+            .map_err(|e| causes(&e))?
+            .connect_timeout(self.connect_timeout)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(PING_AFTER)
+            .keep_alive_timeout(PONG_WITHIN);
+        if endpoint.uri().scheme() == Some(&Scheme::HTTPS) {
+            return endpoint
+                .tls_config_with_verifier(ClientTlsConfig::new(), self.tls.verifier())
+                .map_err(|e| causes(&e));
+        }
+        Ok(endpoint)
+    }
+}
+
+/// Keeps the channels of whole URLs.
+#[derive(Debug)]
+pub(crate) struct Channels {
+    dialer: Arc<Dialer>,
     of_urls: Mutex<LruCache<String, (Channel, String)>>,
 }
 
 impl Channels {
-    pub(crate) fn new(config: &OutboundConfig, tls: &Tls) -> Self {
-        let of_urls = Mutex::new(LruCache::new(URL_CHANNELS_MAX));
-        Self { tls: tls.clone(), connect_timeout: config.connect_timeout, of_urls }
+    pub(crate) fn new(dialer: Arc<Dialer>) -> Self {
+        Self { dialer, of_urls: Mutex::new(LruCache::new(URL_CHANNELS_MAX)) }
     }
 
-    /// A channel to the participant at `url`.
-    pub(crate) fn lazy(&self, url: &Url) -> Result<LazyChannel, String> {
-        Ok(LazyChannel { endpoint: self.endpoint(url)?, channel: OnceLock::new() })
-    }
-
-    /// The channel of a target, and its `host:port`.
-    pub(crate) fn of<'a>(&self, target: Target<'a, '_>) -> Result<(Channel, Cow<'a, str>), Unsendable> {
-        match target {
-            Target::Participant(place, "" | "/") => {
-                let lazy = &place.channel;
-                let channel = lazy.channel.get_or_init(|| lazy.endpoint.connect_lazy());
-                Ok((channel.clone(), Cow::Borrowed(&place.host)))
-            }
-            Target::Participant(place, rest) => Err(wrong_target(&format!("{}{rest}", place.name))),
-            Target::Url(text) => self.of_url(text).map(|(channel, host)| (channel, Cow::Owned(host))),
-        }
-    }
-
-    fn of_url(&self, text: &str) -> Result<(Channel, String), Unsendable> {
+    /// The channel of a URL, and its `host:port`.
+    pub(crate) fn of_url(&self, text: &str) -> Result<(Channel, String), Unsendable> {
         let mut of_urls = self.of_urls.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = of_urls.get(text) {
             return Ok(known.clone());
@@ -78,30 +102,14 @@ impl Channels {
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
             return Err(wrong_target(text));
         }
-        let channel = self.endpoint(&url).map_err(|_| wrong_target(text))?.connect_lazy();
+        let channel = self.dialer.endpoint(url.as_str()).map_err(|_| wrong_target(text))?.connect_lazy();
         let made = (channel, host_of(&url));
         of_urls.put(text.to_owned(), made.clone());
         Ok(made)
     }
-
-    fn endpoint(&self, url: &Url) -> Result<Endpoint, String> {
-        let endpoint = Endpoint::from_shared(url.as_str().to_owned())
-            .and_then(|endpoint| endpoint.user_agent(USER_AGENT))
-            .map_err(|e| causes(&e))?
-            .connect_timeout(self.connect_timeout)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(PING_AFTER)
-            .keep_alive_timeout(PONG_WITHIN);
-        if url.scheme() == "https" {
-            return endpoint
-                .tls_config_with_verifier(ClientTlsConfig::new(), self.tls.verifier())
-                .map_err(|e| causes(&e));
-        }
-        Ok(endpoint)
-    }
 }
 
-fn wrong_target(target: &str) -> Unsendable {
+pub(crate) fn wrong_target(target: &str) -> Unsendable {
     let end = target.find(['?', '#']).unwrap_or(target.len());
     let target = target[..end].rsplit_once('@').map_or(&target[..end], |(_, host)| host);
     Unsendable::GrpcTarget { target: target.chars().take(160).collect() }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderValue, Method};
 use reprise_engine::{Answer, Headers};
 use reqwest::{Client, ClientBuilder, Request, Response, Url, redirect, retry};
@@ -131,6 +131,13 @@ pub(crate) fn request_as_it_is(method: &str, url: Url, headers: HeaderMap, body:
     let wrong = || Unsendable::HttpMethod { method: method.chars().take(40).collect() };
     let parsed = Method::from_bytes(method.as_bytes()).ok().filter(|method| *method != Method::CONNECT);
     Ok(build(parsed.ok_or_else(wrong)?, url, headers, body))
+}
+
+/// Names the host as which the server is asked, where that is another than the one connected to.
+pub(crate) fn ask_as(request: &mut Request, authority: Option<&str>) {
+    if let Some(value) = authority.and_then(|authority| HeaderValue::from_str(authority).ok()) {
+        request.headers_mut().insert(HOST, value);
+    }
 }
 
 fn build(method: Method, url: Url, headers: HeaderMap, body: &[u8]) -> Request {

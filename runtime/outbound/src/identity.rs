@@ -98,13 +98,12 @@ impl Identity {
 
     /// Appends `branch_id=..&gid=..&op=..&trans_type=..` to a query, in DTM's order.
     pub(crate) fn write_query(&self, query: &mut String) {
-        let text = |start, end| std::str::from_utf8(&self.text[start..end]).expect("written as text above");
         query.push_str("branch_id=");
-        write_encoded(query, text(self.gid_end + 1, self.branch_end));
+        write_encoded(query, self.part(self.gid_end + 1, self.branch_end));
         query.push_str("&gid=");
-        query.push_str(text(0, self.gid_end));
+        query.push_str(self.part(0, self.gid_end));
         query.push_str("&op=");
-        write_encoded(query, text(self.branch_end + 1, self.key_end));
+        write_encoded(query, self.part(self.branch_end + 1, self.key_end));
         query.push_str("&trans_type=");
         query.push_str(self.trans_type());
         if self.must_succeed() {
@@ -114,6 +113,40 @@ impl Identity {
             query.push_str("&outcome=");
             query.push_str(outcome);
         }
+    }
+
+    /// Appends a path with `{gid}`, `{branch_id}`, `{op}` and `{trans_type}` filled in, for those who look for them there. Of
+    /// a whole URL, only what follows the host.
+    pub(crate) fn write_path(&self, text: &mut String, path: &str) {
+        let host = path.find("://").map_or(0, |scheme| scheme + "://".len());
+        let start = if host == 0 { 0 } else { path[host..].find('/').map_or(path.len(), |slash| host + slash) };
+        text.push_str(&path[..start]);
+        let mut rest = &path[start..];
+        while let Some(open) = rest.find('{') {
+            let place = &rest[open..];
+            let end = place.find('}').map_or(place.len(), |close| close + 1);
+            text.push_str(&rest[..open]);
+            match self.of_place(&place[..end]) {
+                Some(value) => write_segment(text, value),
+                None => text.push_str(&place[..end]),
+            }
+            rest = &place[end..];
+        }
+        text.push_str(rest);
+    }
+
+    fn of_place(&self, place: &str) -> Option<&str> {
+        match place {
+            "{gid}" => Some(self.part(0, self.gid_end)),
+            "{branch_id}" => Some(self.part(self.gid_end + 1, self.branch_end)),
+            "{op}" => Some(self.part(self.branch_end + 1, self.key_end)),
+            "{trans_type}" => Some(self.trans_type()),
+            _ => None,
+        }
+    }
+
+    fn part(&self, start: usize, end: usize) -> &str {
+        std::str::from_utf8(&self.text[start..end]).expect("written as text above")
     }
 
     /// Whether a query parameter of this name is set by [`Self::write_query`].
@@ -134,6 +167,13 @@ fn write_encoded(query: &mut String, text: &str) {
     } else {
         query.extend(url::form_urlencoded::byte_serialize(text.as_bytes()));
     }
+}
+
+/// The same in a path, where a plus is no space.
+fn write_segment(text: &mut String, value: &str) {
+    let mut encoded = String::with_capacity(value.len());
+    write_encoded(&mut encoded, value);
+    text.push_str(&encoded.replace('+', "%20"));
 }
 
 fn write_to(text: &mut String, arguments: std::fmt::Arguments<'_>) {
@@ -170,6 +210,22 @@ mod tests {
         let mut query = String::new();
         order.write_query(&mut query);
         assert_eq!(query, "branch_id=02&gid=order:1-02&op=rollback&trans_type=workflow");
+    }
+
+    #[test]
+    fn places_in_a_path_are_filled_in() {
+        for (path, want) in [
+            ("/pay/{gid}/{branch_id}", "/pay/order%3A1/02"),
+            ("/{trans_type}/{op}?", "/workflow/rollback?"),
+            ("/{other}/{gid", "/{other}/{gid"),
+            ("/plain", "/plain"),
+            ("http://{gid}:80/{gid}", "http://{gid}:80/order%3A1"),
+            ("http://{gid}", "http://{gid}"),
+        ] {
+            let mut text = String::new();
+            identity("order:1", 1).write_path(&mut text, path);
+            assert_eq!(text, want, "{path}");
+        }
     }
 
     #[test]

@@ -5,8 +5,9 @@
 //! the coordinator's. Nothing here retries, journals or decides.
 //!
 //! Rooms: `config` (what an operator writes), `directory` (participants, ready for use), `identity` and `headers` (what
-//! every call carries), `http` and `grpc` (one attempt each), `tls` (whom to trust), `policy`, `gate` and `breaker`
-//! (how much a participant gets, and when), `participants` (how they stand), `failure` (errors as text).
+//! every call carries), `http` and `grpc` (one attempt each), `group` (which process of a service gets it), `tls` (whom
+//! to trust), `policy`, `gate` and `breaker` (how much a participant gets, and when), `participants` (how they stand),
+//! `failure` (errors as text).
 
 mod breaker;
 mod call;
@@ -15,6 +16,7 @@ mod config;
 mod directory;
 mod failure;
 mod gate;
+mod group;
 mod grpc;
 mod headers;
 mod http;
@@ -32,4 +34,5 @@ pub use gate::{GateState, OutcomeCounts, Pause, Wait};
 pub use outbound::Outbound;
 pub use participants::{Admitted, ParticipantState, UnknownParticipant};
 pub use policy::{BreakerPolicy, Policies, RatePolicy};
+pub use reprise_discovery::{Discovery, DiscoveryConfig, DiscoveryError, RegisterConfig, Registration, split_method};
 pub use reprise_sql::{DatabaseConfig, Databases, DatabasesError};

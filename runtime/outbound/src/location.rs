@@ -1,4 +1,5 @@
-//! The URL of an HTTP call: the participant's base or a whole URL, with the identity among its query parameters.
+//! The URL of an HTTP call: the participant's base or a whole URL, with the identity among its query parameters and, where
+//! the path asks for it, in the path.
 
 use url::{Url, form_urlencoded};
 
@@ -6,17 +7,17 @@ use crate::directory::Target;
 use crate::failure::Unsendable;
 use crate::identity::Identity;
 
-/// Puts the URL together and parses it once.
-pub(crate) fn locate(target: Target<'_, '_>, identity: &Identity) -> Result<Url, Unsendable> {
+/// Puts the URL together and parses it once. `base`: what a participant's paths follow, without a slash at its end.
+pub(crate) fn locate(target: Target<'_, '_>, base: &str, identity: &Identity) -> Result<Url, Unsendable> {
     let (base, rest) = match target {
-        Target::Participant(place, rest) => (place.base.as_str(), rest),
-        Target::Url(url) => ("", url),
+        Target::Participant(_, rest) => (base, rest),
+        Target::Url(url) | Target::Name(url) => ("", url),
     };
     let rest = rest.split('#').next().unwrap_or(rest);
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let mut text = String::with_capacity(base.len() + rest.len() + 200);
     text.push_str(base);
-    text.push_str(path);
+    identity.write_path(&mut text, path);
     text.push('?');
     write_kept(&mut text, query, identity);
     identity.write_query(&mut text);
@@ -57,13 +58,13 @@ fn write_kept(text: &mut String, query: &str, identity: &Identity) {
 fn check(url: &Url, target: Target<'_, '_>) -> Result<(), Unsendable> {
     match target {
         Target::Participant(place, _) => {
-            let base = place.base_path.as_str();
+            let base = place.base_path();
             let inside = url.path().strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
             if !inside {
                 return Err(Unsendable::Outside { target: shown(target), base: base.to_owned() });
             }
         }
-        Target::Url(_) => {
+        Target::Url(_) | Target::Name(_) => {
             if !url.username().is_empty() || url.password().is_some() {
                 return Err(Unsendable::UserInfo);
             }
@@ -73,15 +74,15 @@ fn check(url: &Url, target: Target<'_, '_>) -> Result<(), Unsendable> {
 }
 
 /// The target without query and user info, and not longer than an error should be.
-fn shown(target: Target<'_, '_>) -> String {
+pub(crate) fn shown(target: Target<'_, '_>) -> String {
     let (start, text) = match target {
         Target::Participant(place, rest) => (place.name.as_str(), rest),
-        Target::Url(url) => ("", url),
+        Target::Url(url) | Target::Name(url) => ("", url),
     };
     let end = text.find(['?', '#']).unwrap_or(text.len());
     let text = &text[..end];
     let text = match target {
-        Target::Url(_) => text.rsplit_once('@').map_or(text, |(_, host)| host),
+        Target::Url(_) | Target::Name(_) => text.rsplit_once('@').map_or(text, |(_, host)| host),
         Target::Participant(..) => text,
     };
     start.chars().chain(text.chars()).take(160).collect()

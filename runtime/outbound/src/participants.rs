@@ -28,7 +28,7 @@ impl Admitted<'_> {
 pub struct ParticipantState {
     /// Its name.
     pub name: String,
-    /// `host:port`.
+    /// `host:port`, or what discovery is asked for.
     pub host: String,
     /// What holds for its calls.
     pub policies: Policies,

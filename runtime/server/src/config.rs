@@ -17,7 +17,7 @@ use figment::providers::{Env, Format as _, Toml};
 use reprise_coordinator::CoordinatorConfig;
 use reprise_engine::Completeness;
 use reprise_host::HostConfig;
-use reprise_outbound::{DatabaseConfig, OutboundConfig, Participant};
+use reprise_outbound::{DatabaseConfig, DiscoveryConfig, OutboundConfig, Participant};
 use reprise_store::{ServerOptions, SqliteOptions};
 use serde::Deserialize;
 
@@ -58,6 +58,8 @@ pub struct Config {
     pub node: Option<String>,
     /// The services that workflows call, by name.
     pub participants: BTreeMap<String, Participant>,
+    /// How to be let in where participants are looked for, and where this process is found itself.
+    pub discovery: DiscoveryConfig,
     /// The databases of SQL and XA operations, by name.
     pub databases: BTreeMap<String, DatabaseConfig>,
     /// How often databases are searched for prepared transactions that nobody has ended.
@@ -131,6 +133,7 @@ impl Default for Config {
             adopt_per_s: coordinator.adopt_per_s,
             node: None,
             participants: outbound.participants,
+            discovery: outbound.discovery,
             databases: outbound.databases,
             xa_sweep_ms: milliseconds(coordinator.xa_sweep),
             allow_urls: outbound.allow_urls,
@@ -248,6 +251,7 @@ impl Config {
             response_bytes_max: self.limits.response_bytes,
             pool_idle_per_host: self.idle_connections,
             allow_urls: self.allow_urls,
+            discovery: self.discovery.clone(),
         }
     }
 
@@ -353,6 +357,8 @@ mod tests {
         let error =
             load("store = 'mysql'\nstore_url = 'postgres://me:s3cret@x/y'", &[]).expect_err("wrong").to_string();
         assert!(error.contains("`store_url`") && error.contains("mysql://") && !error.contains("s3cret"), "{error}");
+        let error = load("[discovery.etcd]\nmain = 's3cret'", &[]).expect_err("wrong").to_string();
+        assert!(error.contains("`discovery.etcd.main`") && !error.contains("s3cret"), "{error}");
         for toml in ["databases = 's3cret'", "[databases]\nledger = 's3cret'", "[databases.ledger]\nurl = ['s3cret']"] {
             let error = load(toml, &[]).expect_err("wrong").to_string();
             assert!(error.contains("`databases") && !error.contains("s3cret"), "{error}");
@@ -384,6 +390,7 @@ mod tests {
             ("[databases.ledger]\nurl = 'sqlite:x'\nport = 3", &[], &["`databases.ledger.port`"]),
             ("[dtm]\ntimeout_to_fail_s = 0", &[], &["`dtm.timeout_to_fail_s`", "at least 1"]),
             ("allow_urls = false", &["--dtm"], &["`allow_urls`", "whole URLs"]),
+            ("[discovery.register]\ntarget = 'etcd://h:1/k'", &[], &["`discovery.register`", "address"]),
             ("store = 'oracle'", &[], &["`store`", "oracle", "sqlite"]),
             ("store = 'postgres'", &[], &["`store_url`", "postgres://"]),
             ("listen = ", &[], &[".toml", "line 1"]),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::serve::ListenerExt as _;
 use reprise_coordinator::Coordinator;
 use reprise_host::{Host, HostError};
-use reprise_outbound::{Outbound, OutboundError};
+use reprise_outbound::{Discovery, DiscoveryError, Outbound, OutboundError, RegisterConfig};
 use reprise_store::StoreError;
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -57,6 +57,9 @@ pub enum ServeError {
     /// A participant's settings are wrong, or TLS can't be set up.
     #[error(transparent)]
     Outbound(#[from] OutboundError),
+    /// Discovery's settings are wrong.
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
     /// Signals can't be received.
     #[error("signals can't be received")]
     Signals(#[source] std::io::Error),
@@ -79,6 +82,8 @@ pub struct Server {
     dtm: Option<DtmServer>,
     coordinator: Coordinator,
     lease: Option<Lease>,
+    discovery: Discovery,
+    register: Option<RegisterConfig>,
     stop: CancellationToken,
 }
 
@@ -119,6 +124,7 @@ impl Server {
         // Listening first: a second server on the same port must not touch the data.
         let (listener, address) = listen(&config.listen, "--listen or the key `listen`").await?;
         let dtm = if config.dtm.enabled { Some(listen_for_dtm(&config.dtm).await?) } else { None };
+        let discovery = Discovery::new(&config.discovery)?;
         let (store, lease) = lease::open_store(config).await?;
         let host = Host::new(config.host())?;
         let outbound = Outbound::new(config.outbound())?;
@@ -131,7 +137,8 @@ impl Server {
         };
         let dtm = dtm.map(face);
         tracing::info!(%address, data_dir = %config.data_dir.display(), store = ?config.store, "ready");
-        Ok(Self { listener, address, api, dtm, coordinator, lease, stop })
+        let register = config.discovery.register.clone();
+        Ok(Self { listener, address, api, dtm, coordinator, lease, discovery, register, stop })
     }
 
     /// Where it listens.
@@ -146,12 +153,13 @@ impl Server {
         self.dtm.as_ref().map(|dtm| dtm.addresses)
     }
 
-    /// Answers requests until `stop` is ready; then admits nothing more, makes everything durable and returns.
+    /// Answers requests until `stop` is ready; then admits nothing more, makes everything durable and returns. Others
+    /// find it meanwhile, if it is to register.
     ///
     /// # Errors
-    /// [`ServeError::Http`].
+    /// [`ServeError::Http`], [`ServeError::Fenced`].
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
-        let Self { listener, address: _, api, dtm, coordinator, lease, stop: token } = self;
+        let Self { listener, address: _, api, dtm, coordinator, lease, discovery, register, stop: token } = self;
         let listener = listener.tap_io(|connection| {
             if let Err(error) = connection.set_nodelay(true) {
                 tracing::debug!(%error, "TCP_NODELAY can't be set");
@@ -168,6 +176,8 @@ impl Server {
                 None => http.await,
             }
         });
+        // Not before requests are answered.
+        let registration = register.map(|register| discovery.register(&register)).transpose()?;
         let ended = tokio::select! {
             () = stop => None,
             ended = &mut http => Some(ended),
@@ -177,6 +187,9 @@ impl Server {
                 return Err(ServeError::Fenced);
             }
         };
+        if let Some(registration) = registration {
+            registration.end().await;
+        }
         tracing::info!("stopping: nothing more is admitted");
         token.cancel();
         coordinator.shutdown().await;

@@ -13,6 +13,8 @@ pub(crate) async fn create(product: Product, url: &str) -> Result<String, Servic
         Product::Postgres => create_in_postgres(url).await.map_err(sql_failed(url))?,
         Product::MariaDb => create_in_mariadb(url).await.map_err(sql_failed(url))?,
         Product::Redis => take_in_redis(url).await.map_err(redis_failed(url))?,
+        // A key that nobody else uses.
+        Product::Etcd => new_name(),
     };
     let server = url.rsplit_once('/').map_or(url, |(server, _)| server);
     Ok(format!("{server}/{name}"))

@@ -1,8 +1,8 @@
-//! Private PostgreSQL, MariaDB and Redis servers for tests.
+//! Private PostgreSQL, MariaDB, Redis and etcd servers for tests.
 //!
-//! [`postgres`], [`mariadb`] and [`redis()`] give a fresh, empty database each time they are called. They are on servers
-//! that `with-services` has started and named in the environment (`REPRISE_TEST_POSTGRES`, `REPRISE_TEST_MARIADB`,
-//! `REPRISE_TEST_REDIS`); without it, each process starts servers of its own. These servers don't sync: they are fast,
+//! [`postgres`], [`mariadb`] and [`redis()`] give a fresh, empty database each time they are called, [`etcd()`] a key.
+//! They are on servers that `with-services` has started and named in the environment (`REPRISE_TEST_POSTGRES`,
+//! `REPRISE_TEST_MARIADB`, `REPRISE_TEST_REDIS`, `REPRISE_TEST_ETCD`); without it, each process starts servers of its own. These servers don't sync: they are fast,
 //! and gone with the process, however it ends.
 //!
 //! A test that kills servers starts its own, durable ones: [`Server::start_postgres`] and its siblings.
@@ -34,5 +34,5 @@ pub use crate::{
     galera::Galera,
     product::Product,
     server::Server,
-    shared::{mariadb, postgres, redis, shared_url, stop_shared},
+    shared::{etcd, mariadb, postgres, redis, shared_url, stop_shared},
 };

@@ -1,4 +1,4 @@
-//! What differs between the three servers: data folder, command line, the line that says "ready", URL.
+//! What differs between the servers: data folder, command line, the line that says "ready", URL.
 
 use std::{
     ffi::OsString,
@@ -22,6 +22,8 @@ pub enum Product {
     MariaDb,
     /// Redis, with [`Product::REDIS_DATABASES`] databases.
     Redis,
+    /// etcd, a cluster of one.
+    Etcd,
 }
 
 /// Whether an acknowledged write survives SIGKILL and a power failure.
@@ -35,7 +37,7 @@ pub(crate) enum Durability {
 
 impl Product {
     /// Every kind of server.
-    pub const ALL: [Self; 3] = [Self::Postgres, Self::MariaDb, Self::Redis];
+    pub const ALL: [Self; 4] = [Self::Postgres, Self::MariaDb, Self::Redis, Self::Etcd];
 
     /// How many databases a Redis server has; each call of [`crate::redis`] takes one.
     pub const REDIS_DATABASES: u32 = 16_384;
@@ -47,15 +49,17 @@ impl Product {
             Self::Postgres => "REPRISE_TEST_POSTGRES",
             Self::MariaDb => "REPRISE_TEST_MARIADB",
             Self::Redis => "REPRISE_TEST_REDIS",
+            Self::Etcd => "REPRISE_TEST_ETCD",
         }
     }
 
-    /// The URL of the database that a new server comes with.
+    /// The URL of the database that a new server comes with; of etcd, a key as Reprise's targets have it.
     pub(crate) fn url(self, port: u16) -> String {
         match self {
             Self::Postgres => format!("postgres://postgres@127.0.0.1:{port}/postgres"),
             Self::MariaDb => format!("mysql://root@127.0.0.1:{port}/test"),
             Self::Redis => format!("redis://127.0.0.1:{port}/0"),
+            Self::Etcd => format!("etcd://127.0.0.1:{port}/test"),
         }
     }
 
@@ -65,6 +69,7 @@ impl Product {
             Self::Postgres => "database system is ready to accept connections",
             Self::MariaDb => "ready for connections.",
             Self::Redis => "Ready to accept connections",
+            Self::Etcd => "ready to serve client requests",
         }
     }
 
@@ -72,7 +77,7 @@ impl Product {
     pub(crate) fn end_signal(self) -> &'static str {
         match self {
             Self::Postgres => "QUIT",
-            Self::MariaDb | Self::Redis => "KILL",
+            Self::MariaDb | Self::Redis | Self::Etcd => "KILL",
         }
     }
 
@@ -91,7 +96,7 @@ impl Product {
                 command.arg(option("--datadir=", &data(folder)));
                 command
             }
-            Self::Redis => {
+            Self::Redis | Self::Etcd => {
                 let mut command = Command::new("mkdir");
                 command.arg(data(folder));
                 command
@@ -121,6 +126,7 @@ impl Product {
             Self::Postgres => (installed::find("postgres", "postgresql")?, postgres(folder, port, durability)),
             Self::MariaDb => (installed::find("mariadbd", "mariadb-server")?, mariadb(folder, port, durability)),
             Self::Redis => (installed::find("redis-server", "redis-server")?, redis(folder, port, durability)),
+            Self::Etcd => (installed::find("etcd", "etcd-server")?, etcd(folder, port)),
         };
         Ok([vec![program.into_os_string()], arguments].concat())
     }
@@ -185,12 +191,27 @@ fn redis(folder: &Path, port: u16, durability: Durability) -> Vec<OsString> {
     words.chain(["--dir".into(), data(folder).into_os_string()]).collect()
 }
 
+/// It syncs always: it has no other way. The port for other members is any, since there are none.
+fn etcd(folder: &Path, port: u16) -> Vec<OsString> {
+    let clients = format!("http://127.0.0.1:{port}");
+    let words = [
+        ["--listen-client-urls", &clients],
+        ["--advertise-client-urls", &clients],
+        ["--listen-peer-urls", "http://127.0.0.1:0"],
+        ["--initial-advertise-peer-urls", "http://127.0.0.1:0"],
+        ["--initial-cluster", "default=http://127.0.0.1:0"],
+    ];
+    let words = words.as_flattened().iter().map(Into::into);
+    words.chain(["--data-dir".into(), data(folder).into_os_string()]).collect()
+}
+
 impl fmt::Display for Product {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Postgres => "PostgreSQL",
             Self::MariaDb => "MariaDB",
             Self::Redis => "Redis",
+            Self::Etcd => "etcd",
         })
     }
 }

@@ -70,6 +70,14 @@ impl Server {
         Self::start(Product::Redis, folder, Durability::Synced, false, Vec::new())
     }
 
+    /// An etcd server; else like [`Server::start_postgres`].
+    ///
+    /// # Errors
+    /// [`ServicesError`]: it is not installed, or cannot work in this folder.
+    pub fn start_etcd(folder: &Path) -> Result<Self, ServicesError> {
+        Self::start(Product::Etcd, folder, Durability::Synced, false)
+    }
+
     /// A server that does not sync, in a temporary folder that goes with it.
     pub(crate) fn start_temporary(product: Product) -> Result<Self, ServicesError> {
         let folder = tempfile::Builder::new().prefix("reprise-test-").tempdir();

@@ -32,6 +32,14 @@ pub async fn redis() -> String {
     fresh(Product::Redis).await
 }
 
+/// A key that nobody else uses on a shared etcd: `etcd://127.0.0.1:PORT/KEY`.
+///
+/// # Panics
+/// If there is no server and none can be started; the message says what to install.
+pub async fn etcd() -> String {
+    fresh(Product::Etcd).await
+}
+
 /// The URL of the shared server: the one that the environment names, else one of this process, started if need be.
 /// Blocks until it is ready.
 ///

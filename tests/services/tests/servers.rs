@@ -103,12 +103,13 @@ async fn a_killed_server_comes_back_with_its_data(#[case] start: fn(&Path) -> Re
 
 #[test]
 fn the_command_gets_the_variables_and_gives_its_code() {
-    let script = r#"echo "$REPRISE_TEST_POSTGRES $REPRISE_TEST_MARIADB $REPRISE_TEST_REDIS"; exit 3"#;
+    let script =
+        r#"echo "$REPRISE_TEST_POSTGRES $REPRISE_TEST_MARIADB $REPRISE_TEST_REDIS $REPRISE_TEST_ETCD"; exit 3"#;
     let output = Command::new(env!("CARGO_BIN_EXE_with-services")).args(["sh", "-c", script]).output().expect("runs");
     assert_eq!(output.status.code(), Some(3));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let schemes: Vec<_> = said.split_whitespace().map(|url| url.split(':').next()).collect();
-    assert_eq!(schemes, [Some("postgres"), Some("mysql"), Some("redis")], "{said}");
+    assert_eq!(schemes, [Some("postgres"), Some("mysql"), Some("redis"), Some("etcd")], "{said}");
 }
 
 #[rstest]

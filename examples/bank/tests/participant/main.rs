@@ -7,4 +7,5 @@ mod grpc;
 mod http;
 mod message;
 mod outage;
+mod saga;
 mod tcc;

@@ -40,9 +40,15 @@ async fn a_payroll_of_twenty_is_clean() {
     let employees = (0..19).map(employee).collect::<Vec<_>>().join(", ");
     let input = format!(r#"{{"company": "acme", "employees": [{employees}], "notify": "bank/notify"}}"#);
     let report = checked("payroll", &input, &[]).await;
-    assert_eq!(findings(&report), ["warning no-limit 01 action POST bank/transfer-out"], "{}", cases(&report));
+    assert_eq!(
+        findings(&report),
+        ["warning no-limit 01 action POST bank/transfer-out/{gid}/{branch_id}"],
+        "{}",
+        cases(&report)
+    );
     assert!(cases(&report).contains("refused, then fine 00 finish POST bank/notify"), "{}", cases(&report));
-    assert!(cases(&report).contains("every answer lost 20 action POST bank/transfer-in: failed"), "{}", cases(&report));
+    let lost = "every answer lost 20 action POST bank/transfer-in/{gid}/{branch_id}: failed";
+    assert!(cases(&report).contains(lost), "{}", cases(&report));
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 use std::future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use crate::participant::{act, bank_at, invalid, lost, outbound, perform, refused_url};
@@ -26,9 +28,11 @@ struct Pay {
     what: String,
 }
 
-/// The service: `what` says how to answer.
-#[derive(Clone)]
-struct Bank;
+/// The service: `what` says how to answer. It counts its calls.
+#[derive(Clone, Default)]
+pub(crate) struct Bank {
+    pub(crate) calls: Arc<AtomicUsize>,
+}
 
 impl NamedService for Bank {
     const NAME: &'static str = "bank.Bank";
@@ -44,11 +48,13 @@ impl tower::Service<axum::http::Request<Body>> for Bank {
     }
 
     fn call(&mut self, request: axum::http::Request<Body>) -> Self::Future {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let bank = self.clone();
         Box::pin(async {
             if request.uri().path() != "/bank.Bank/Pay" {
                 return Ok(Status::unimplemented("no such method").into_http());
             }
-            Ok(Grpc::new(ProstCodec::<Pay, Pay>::default()).unary(Bank, request).await)
+            Ok(Grpc::new(ProstCodec::<Pay, Pay>::default()).unary(bank, request).await)
         })
     }
 }
@@ -93,17 +99,17 @@ fn metadata(request: &Request<Pay>) -> String {
 async fn server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
-    let serve = Server::builder().add_service(Bank).serve_with_incoming(TcpIncoming::from(listener));
+    let serve = Server::builder().add_service(Bank::default()).serve_with_incoming(TcpIncoming::from(listener));
     tokio::spawn(serve);
     url
 }
 
-fn pay(target: &str, what: &str) -> Operation {
+pub(crate) fn pay(target: &str, what: &str) -> Operation {
     let message = Pay { what: what.into() }.encode_to_vec();
     Operation::Grpc { target: target.into(), method: "bank.Bank/Pay".into(), message }
 }
 
-fn paid(answer: Answer) -> String {
+pub(crate) fn paid(answer: Answer) -> String {
     let Answer::Grpc { code: 0, headers, body } = &answer else { panic!("not OK: {answer:?}") };
     assert_eq!(*headers, [], "nobody asked for them");
     Pay::decode(body.as_slice()).expect("what the bank wrote").what
@@ -212,7 +218,7 @@ async fn a_refused_connection_is_lost_and_the_channel_recovers() {
     let text = lost(act(&outbound, &pay("bank", "coffee"), "{}").await);
     assert!(text.starts_with(&format!("no answer from {address}: ")) && text.contains("refused"), "{text}");
     let listener = TcpListener::bind(&address).await.expect("the port is free again");
-    tokio::spawn(Server::builder().add_service(Bank).serve_with_incoming(TcpIncoming::from(listener)));
+    tokio::spawn(Server::builder().add_service(Bank::default()).serve_with_incoming(TcpIncoming::from(listener)));
     assert_eq!(paid(act(&outbound, &pay("bank", "coffee"), "{}").await), "coffee");
 }
 

@@ -157,6 +157,8 @@ async fn targets_become_urls() {
         ("bank/x?a=%20b&gid=forged&c&%67id=forged#part", "/base/x", format!("a=%20b&c&{own}")),
         ("bank/x?outcome=kept", "/base/x", format!("outcome=kept&{own}")),
         ("bank//other.host/x", "/base//other.host/x", own.to_owned()),
+        ("bank/{gid}/{branch_id}", "/base/order-42/02", own.to_owned()),
+        (&format!("{url}/{{op}}/{{trans_type}}"), "/action/workflow", own.to_owned()),
         (&format!("{url}/whole?op=forged&a=1"), "/whole", format!("a=1&{own}")),
     ] {
         let seen = echoed(act(&outbound, &http("GET", target, ""), "{}").await);

@@ -1,5 +1,6 @@
 //! The outbound side against real servers, HTTP and gRPC.
 
+mod discovery;
 mod grpc;
 mod http;
 mod participant;

@@ -50,7 +50,7 @@ fn describe(error: &figment::Error) -> String {
         // Headers and URLs of databases carry credentials: what was found there is not shown.
         Kind::InvalidType(_, expected)
             if path.iter().any(|key| key == "headers")
-                || path.first().is_some_and(|key| key == "databases" || key == "store_url") =>
+                || path.first().is_some_and(|key| ["databases", "discovery", "store_url"].contains(&key.as_str())) =>
         {
             format!("has another type; use {expected}")
         }

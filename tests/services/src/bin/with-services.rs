@@ -1,4 +1,4 @@
-//! `with-services COMMAND ARGS..`: runs a command with PostgreSQL, MariaDB and Redis servers at hand.
+//! `with-services COMMAND ARGS..`: runs a command with PostgreSQL, MariaDB, Redis and etcd servers at hand.
 //!
 //! Starts the servers that the environment does not name yet, names them, and ends them after the command, with its
 //! exit code. Without a command it prints the variables and keeps the servers running until it is told to stop.

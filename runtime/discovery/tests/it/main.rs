@@ -1,0 +1,5 @@
+//! Names and registrations against a real etcd.
+
+mod key;
+mod names;
+mod registration;
