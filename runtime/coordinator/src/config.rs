@@ -9,8 +9,6 @@ use reprise_engine::{Completeness, GuestLimits};
 pub struct CoordinatorConfig {
     /// Executions in memory at one time. Beyond it triggers are refused (503) and wake-ups wait.
     pub active_max: usize,
-    /// Guest instances at one time; must not exceed the host's pool.
-    pub instances: usize,
     /// How long an execution waits in memory before its instance is dropped, and before it is parked.
     pub idle: Duration,
     /// Bounds on guests.
@@ -37,7 +35,6 @@ impl Default for CoordinatorConfig {
     fn default() -> Self {
         Self {
             active_max: 20_000,
-            instances: 1_000,
             idle: Duration::from_secs(2),
             limits: GuestLimits::default(),
             input_bytes_max: 4 << 20,

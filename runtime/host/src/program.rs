@@ -7,18 +7,23 @@ use tokio::task::yield_now;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
+use crate::budget::{Budget, Need, Room};
 use crate::config::HostConfig;
 use crate::failure::GuestFailure;
-use crate::guest::Guest;
+use crate::guest::{Guest, failure};
 use crate::session::Session;
 use crate::state::State;
 use crate::ticker::Ticker;
+
+/// A page of Wasm memory.
+const PAGE_BYTES: u64 = 64 << 10;
 
 /// What all programs of a host share.
 pub(crate) struct Runtime {
     pub(crate) engine: Engine,
     pub(crate) config: HostConfig,
     pub(crate) ticker: Ticker,
+    pub(crate) budget: Arc<Budget>,
 }
 
 /// A compiled component. Each start is a fresh instance, used for one activation of one execution.
@@ -27,6 +32,7 @@ pub struct Program {
     pre: InstancePre<State>,
     run: ComponentExportIndex,
     handle: Option<ComponentExportIndex>,
+    need: Arc<Need>,
     runtime: Arc<Runtime>,
 }
 
@@ -42,7 +48,9 @@ impl Program {
         let component = pre.component();
         let run = component.get_export_index(None, "run")?;
         let handle = component.get_export_index(None, "handle");
-        Some(Self { digest, pre, run, handle, runtime })
+        let pages = component.resources_required().and_then(|required| required.max_initial_memory_size);
+        let need = Need::new(pages.unwrap_or_default().saturating_mul(PAGE_BYTES));
+        Some(Self { digest, pre, run, handle, need, runtime })
     }
 
     pub(crate) fn component(&self) -> &Component {
@@ -61,14 +69,20 @@ impl Program {
         self.handle.is_some()
     }
 
+    /// Waits until there is room for one more instance of it: a place (`HostConfig::instances`) and memory
+    /// (`HostConfig::instances_bytes_max`).
+    pub async fn room(&self) -> Room {
+        self.runtime.budget.room(&self.need).await
+    }
+
     /// Makes an instance.
     ///
     /// # Errors
     /// [`GuestFailure::NoInstance`]: try again when another one has ended. Others: the component can't come up.
-    pub async fn start(&self, session: Session) -> Result<Guest, GuestFailure> {
+    pub async fn start(&self, session: Session, room: Room) -> Result<Guest, GuestFailure> {
         let runtime = &self.runtime;
         let fuel = runtime.config.fuel;
-        let mut store = Store::new(&runtime.engine, State::new(session, self.handle.is_some(), &runtime.config));
+        let mut store = Store::new(&runtime.engine, State::new(session, room, self.handle.is_some(), &runtime.config));
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(runtime.config.import_bytes_max);
         store.set_epoch_deadline(1);
@@ -84,7 +98,10 @@ impl Program {
         let ticking = runtime.ticker.guest();
         let instance = match self.pre.instantiate_async(&mut store).await {
             Ok(instance) => instance,
-            Err(error) => return Err(GuestFailure::of(&error, &store.data().wasi.stderr_tail(), fuel)),
+            Err(error) => {
+                store.data().wasi.flush();
+                return Err(failure(store.data(), &error, runtime));
+            }
         };
         drop(ticking);
         let run = instance

@@ -25,7 +25,7 @@ Keys: listen, data_dir, store (sqlite | postgres | mysql | memory), store_url, s
   deadline_ms, retry, ongoing_ms, outcome_map, concurrency, rate.{per_second, burst}, breaker.{failures, open_ms}},
   allow_urls, call_timeout_ms, connect_timeout_ms, idle_connections, idle_ms, trap_retries, stuck_attempts, wait_max_ms,
   log, log_format (text | json), limits.{component_bytes, input_bytes, payload_bytes, response_bytes, journal_entries,
-  journal_bytes, branches, open_tickets, active, instances, memory_bytes, fuel, compute_ms}
+  journal_bytes, branches, open_tickets, active, instances, instances_bytes, memory_bytes, fuel, compute_ms}
 
 When it is ready it prints one line of JSON to stdout, {\"listen\":\"127.0.0.1:8080\"}; the log goes to stderr.
 SIGTERM and SIGINT stop it: nothing more is admitted, what is under way is made durable; a second one stops it at once.";
