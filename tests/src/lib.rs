@@ -16,7 +16,7 @@ mod wire;
 
 pub use bank::{Bank, Request};
 pub use books::Books;
-pub use build::{guest, guest_with, program};
+pub use build::{guest, guest_with, program, root};
 pub use journal::{durable_ops, journal, recorded_ops, replace_data, sends_between};
 pub use language::{COMPILED, Language};
 pub use lines::Lines;

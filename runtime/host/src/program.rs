@@ -69,6 +69,12 @@ impl Program {
         self.handle.is_some()
     }
 
+    /// What an instance of it is taken for, in bytes of memory.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.need.bytes()
+    }
+
     /// Waits until there is room for one more instance of it: a place (`HostConfig::instances`) and memory
     /// (`HostConfig::instances_bytes_max`).
     pub async fn room(&self) -> Room {
