@@ -1,7 +1,7 @@
 //! Deploying, running and looking at executions.
 
 use std::io::Write as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
