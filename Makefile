@@ -11,8 +11,8 @@ TOOLCHAINS = $(CURDIR)/target/toolchains
 
 help:
 	@echo "make demo      see Reprise do its job: success, rollback, kill -9 and recovery (SQLite, free ports, temporary folder)"
-	@echo "make test      lint, build and run every test, on private PostgreSQL, MariaDB, Redis and etcd servers"
-	@echo "make test-languages  the same workflows in Python, JavaScript, Go and C against Rust's journals"
+	@echo "make test      lint, build and run every test, in five languages, on private PostgreSQL, MariaDB, Redis and etcd servers"
+	@echo "make test-languages  of these, the same workflows in Python, JavaScript, Go and C against Rust's journals"
 	@echo "make services  keep such servers running while you test: it prints the variables that name them"
 	@echo "make soak      ten minutes of transfers between four databases while everything is killed"
 	@echo "make bench     measure (release build, a few minutes); docs/performance.md explains the figures"
@@ -28,7 +28,7 @@ tools:
 test-tools:
 	@tests/services/install
 
-# What builds guests in other languages, at pinned versions; quick when it is there.
+# What builds guests in other languages, at pinned versions; quick when it is there. Tests do it by themselves.
 languages:
 	@for language in $(LANGUAGES); do guest-sdk/$$language/toolchain $(TOOLCHAINS)/$$language || exit 1; done
 
@@ -41,14 +41,13 @@ lint: tools
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-# Guests in Rust alone; `make test-languages` has the others.
-test: export REPRISE_LANGUAGES ?= rust
+# REPRISE_LANGUAGES=rust leaves out the other languages and their toolchains.
 test: lint test-tools
 	$(CARGO) build -q --workspace --bins
 	$(BUILT)/with-services $(CARGO) test --workspace
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps -q
 
-# The conformance kit in every language, with toolchains from package registries.
+# Of all tests, those of the languages.
 test-languages: tools languages
 	$(CARGO) test --workspace --test conformance
 

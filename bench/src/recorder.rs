@@ -93,7 +93,7 @@ impl Recorder {
 
     /// A fresh instance, `run` to its end, and the end of the instance.
     pub(crate) async fn run(&self, session: Session, input: &str) -> Result<()> {
-        let mut guest = self.program.start(session).await?;
+        let mut guest = self.program.start(session, self.program.room().await).await?;
         guest.run(input.as_bytes()).await?;
         Ok(())
     }
@@ -106,7 +106,7 @@ impl Recorder {
     /// Runs a fresh execution, admitted `at`, until it sleeps or is closed.
     pub(crate) async fn record(&self, input: &str, at: Timestamp) -> Result<Recording> {
         let session = self.session(input, at);
-        let mut guest = self.program.start(session.clone()).await?;
+        let mut guest = self.program.start(session.clone(), self.program.room().await).await?;
         let mut run = pin!(guest.run(input.as_bytes()));
         let (mut journal, mut wake_at) = (Vec::new(), None);
         while wake_at.is_none() {

@@ -55,8 +55,12 @@ impl Place {
 
     /// Lets the runtime that is started here serve DTM's clients too.
     pub(crate) fn serve_dtm(&mut self) {
-        self.config.dtm =
-            DtmConfig { enabled: true, listen: "127.0.0.1:0".into(), grpc_listen: "127.0.0.1:0".into(), ..DtmConfig::default() };
+        self.config.dtm = DtmConfig {
+            enabled: true,
+            listen: "127.0.0.1:0".into(),
+            grpc_listen: "127.0.0.1:0".into(),
+            ..DtmConfig::default()
+        };
     }
 
     fn of(

@@ -5,7 +5,8 @@
 #   include .../guest-sdk/c/workflow.mk
 #
 # `make` writes build/$(NAME).wasm, which the runtime takes as it is. `make test` builds TESTS for this machine, with the
-# workflow and the test host, and runs them.
+# workflow and the test host, and runs them. A trap shows the functions it was in; with `make DEBUG=1` their lines too, for
+# 1 MB more.
 
 REPRISE_SDK := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 REPRISE_TOOLCHAINS ?= $(abspath $(REPRISE_SDK)/../../target/toolchains)
@@ -16,6 +17,7 @@ WASM_CC ?= $(TOOLCHAIN)/zig/zig cc -target wasm32-wasi
 NATIVE_CC ?= $(TOOLCHAIN)/zig/zig cc
 CFLAGS ?= -Wall -Wextra
 TESTS ?=
+DEBUG ?=
 
 # Compiled objects are kept there, by what they are made of.
 export ZIG_GLOBAL_CACHE_DIR := $(TOOLCHAIN)/cache
@@ -31,7 +33,9 @@ all: build/$(NAME).wasm
 
 build/$(NAME).wasm: $(SOURCES) $(wildcard *.h) $(library) $(headers) | $(TOOLCHAIN)/versions
 	@mkdir -p build
-	$(WASM_CC) -Os -mexec-model=reactor $(flags) $(SOURCES) $(library) $(TOOLCHAIN)/yyjson/yyjson.c -o $@
+	$(WASM_CC) -Os -g1 -mexec-model=reactor $(flags) $(SOURCES) $(library) $(TOOLCHAIN)/yyjson/yyjson.c -o $@.new
+	$(if $(DEBUG),,$(REPRISE_SDK)/strip $@.new)
+	@mv $@.new $@
 
 test: $(TESTS:%.c=build/%)
 	@set -e; for test in $^; do $$test; echo "ok $$test"; done

@@ -21,7 +21,11 @@ fn once(key: &str, build: impl FnOnce() -> Result<PathBuf>) -> Result<PathBuf> {
 }
 
 /// The top of the checkout.
-pub(crate) fn root() -> PathBuf {
+///
+/// # Panics
+/// Never: this crate lies in it.
+#[must_use]
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are a folder of the checkout").to_owned()
 }
 

@@ -274,7 +274,7 @@ impl Drive {
     pub async fn place(&mut self, program: &Program, scope: Scope) -> Result<Guest, GuestFailure> {
         self.open.clear();
         self.session.with(|e| e.enter(scope));
-        program.start(self.session.clone()).await
+        program.start(self.session.clone(), program.room().await).await
     }
 
     /// Drives a call of an export to its end; whenever the guest stands still, something it waits for ends.

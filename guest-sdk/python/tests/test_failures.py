@@ -1,5 +1,8 @@
 """What an exception means: a failure that rolls back, or a mistake in the code."""
 
+from email.message import Message
+from urllib.error import HTTPError, URLError
+
 import pytest
 
 from reprise_guest import CallError, Canceled, DeadlinePassed, Exhausted, Failure, Invalid, Refused, Reply, ReplyError
@@ -24,6 +27,9 @@ from reprise_guest.errors import failure_of
         (Invalid("unknown participant"), "unknown participant", b""),
         (ReplyError("no JSON"), "no JSON", b""),
         (TimeoutError(), "TimeoutError", b""),
+        (ConnectionError("GET http://stub/a: connection refused"), "GET http://stub/a: connection refused", b""),
+        (URLError(ConnectionError("no")), "<urlopen error no>", b""),
+        (HTTPError("http://stub/a", 404, "Not Found", Message(), None), "HTTP Error 404: Not Found", b""),
         (ExceptionGroup("several", [Failure("first"), Invalid("second")]), "first", b""),
     ],
 )
@@ -33,7 +39,18 @@ def test_failures(error: Exception, message: str, details: bytes) -> None:
     assert (failure.message, failure.details) == (message, details)
 
 
-@pytest.mark.parametrize("error", [KeyError("x"), RuntimeError(), ExceptionGroup("", [Failure("x"), KeyError("y")])])
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("x"),
+        RuntimeError(),
+        FileNotFoundError(2, "No such file or directory", "prices.json"),
+        PermissionError(13, "no sockets"),
+        URLError(PermissionError(13, "no sockets")),
+        URLError("unknown url type: ftp"),
+        ExceptionGroup("", [Failure("x"), KeyError("y")]),
+    ],
+)
 def test_mistakes_in_the_code(error: Exception) -> None:
     assert failure_of(error) is None
 

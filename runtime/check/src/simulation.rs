@@ -210,7 +210,7 @@ impl Simulation<'_> {
             }
             Some(_) | None => &self.setup.program,
         };
-        program.start(self.session.clone()).await.map_err(|failure| failed(&failure))
+        program.start(self.session.clone(), program.room().await).await.map_err(|failure| failed(&failure))
     }
 
     /// Drives a call of an export until it ends; whenever the guest stands still, the next thing happens.

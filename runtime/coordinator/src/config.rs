@@ -11,8 +11,6 @@ use crate::native::Native;
 pub struct CoordinatorConfig {
     /// Executions in memory at one time. Beyond it triggers are refused (503) and wake-ups wait.
     pub active_max: usize,
-    /// Guest instances at one time; must not exceed the host's pool.
-    pub instances: usize,
     /// How long an execution waits in memory before its instance is dropped, and before it is parked.
     pub idle: Duration,
     /// Bounds on guests.
@@ -41,7 +39,6 @@ impl Default for CoordinatorConfig {
     fn default() -> Self {
         Self {
             active_max: 20_000,
-            instances: 1_000,
             idle: Duration::from_secs(2),
             limits: GuestLimits::default(),
             input_bytes_max: 4 << 20,

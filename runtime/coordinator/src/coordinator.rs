@@ -56,7 +56,6 @@ pub(crate) struct Shared {
     pub(crate) live: DashMap<Gid, Arc<Live>>,
     pub(crate) deployments: Deployments,
     pub(crate) active: Arc<Semaphore>,
-    pub(crate) instances: Arc<Semaphore>,
     pub(crate) waker: Waker,
     /// Some executions of this node may have nobody who works on them: a write happened whose answer was lost.
     pub(crate) strays: Arc<Notify>,
@@ -110,7 +109,6 @@ impl Coordinator {
         let writer = JournalWriter::start(store.clone(), News { lease: lease.clone(), failed: strays.clone() }).0;
         let shared = Arc::new(Shared {
             active: Arc::new(Semaphore::new(config.active_max)),
-            instances: Arc::new(Semaphore::new(config.instances)),
             deployments: Deployments::of(&*store),
             natives: Natives::new(config.natives.clone()),
             config,

@@ -18,7 +18,7 @@ use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use reprise_engine::{Digest, Effect, Execution, Gid, Op, Phase, Send, Seq, Step, Ticket, Timestamp};
-use reprise_host::{Program, Session};
+use reprise_host::{Guest, Program, Session};
 use reprise_store::{Activity, ExecutionKey, ExecutionRow, NewExecution, Progress, Write, Written};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -91,7 +91,7 @@ pub(crate) struct Driver {
     program: Option<Arc<Program>>,
     upgrade: Option<Digest>,
     /// The instance that ran `run`, kept where a closure of it is registered.
-    kept: Option<guest::Placed>,
+    kept: Option<Guest>,
     calls: FuturesUnordered<BoxFuture<'static, Done>>,
     stops: HashMap<Slot, CancellationToken>,
     commands: mpsc::Receiver<Command>,
@@ -107,6 +107,8 @@ pub(crate) struct Driver {
     row: Option<(Phase, Activity, Digest, bool)>,
     /// When that was.
     row_at: Timestamp,
+    /// What a guest says is not shown again before the journal is longer than this: one that trapped has said it.
+    shown: Seq,
     /// Whether a guest is being driven.
     has_guest: bool,
     resume: HashMap<String, WaitingCall>,
@@ -146,6 +148,7 @@ impl Driver {
             commits: VecDeque::new(),
             row: None,
             row_at: Timestamp(0),
+            shown: Seq(0),
             has_guest: false,
             resume: HashMap::new(),
             idle_at,

@@ -100,12 +100,8 @@ fn nobody_decides_in_time() {
 #[test]
 fn reports_are_kept_once() {
     let (mut e, mut written) = (open(), Vec::new());
-    let report = |status: &str| Report {
-        branch: "01".into(),
-        op: "action".into(),
-        status: status.into(),
-        data: vec![0xff, 0],
-    };
+    let report =
+        |status: &str| Report { branch: "01".into(), op: "action".into(), status: status.into(), data: vec![0xff, 0] };
     assert_eq!(e.report(report("succeed")), Heard::New);
     e = reloaded(&mut e, &mut written);
     assert_eq!(e.reports(), [report("succeed")]);

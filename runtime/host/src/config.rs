@@ -14,6 +14,9 @@ pub struct HostConfig {
     /// `memory_bytes_max`, and 1 MiB each for its stack and its tables. Linux refuses stacks or tables that are
     /// together larger than the machine's memory, though hardly any of it is used.
     pub instances: u32,
+    /// Linear memory of all instances together. When it is used up, executions wait for a place; one instance may always
+    /// run. What instances really hold is less, as untouched pages are shared or not there.
+    pub instances_bytes_max: u64,
     /// Linear memory of one instance, all its modules together.
     pub memory_bytes_max: usize,
     /// Size of an uploaded component.
@@ -38,6 +41,7 @@ impl Default for HostConfig {
             cache_dir: None,
             // Fits a machine with 1 GiB.
             instances: 800,
+            instances_bytes_max: 2 << 30,
             memory_bytes_max: 256 << 20,
             component_bytes_max: 64 << 20,
             fuel: None,

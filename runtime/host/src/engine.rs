@@ -25,7 +25,8 @@ pub(crate) fn new(config: &HostConfig) -> Result<Engine, HostError> {
     engine.consume_fuel(config.fuel.is_some());
     engine.epoch_interruption(true);
     engine.max_wasm_stack(WASM_STACK_BYTES).async_stack_size(STACK_BYTES);
-    engine.wasm_backtrace_details(WasmBacktraceDetails::Disable);
+    // Kept with the machine code, and read when a guest traps.
+    engine.wasm_backtrace_details(WasmBacktraceDetails::Enable);
     Engine::new(&engine).map_err(|e| HostError::Engine {
         instances: config.instances,
         memory_bytes_max: config.memory_bytes_max,

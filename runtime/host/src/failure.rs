@@ -2,9 +2,10 @@
 
 use reprise_engine::GuestError;
 use thiserror::Error;
-use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
+use wasmtime::{PoolConcurrencyLimitError, Trap};
 use wasmtime_wasi::I32Exit;
 
+use crate::stack;
 use crate::state::{MemoryExceeded, SlicesExceeded};
 
 /// A call of a guest that did not return. Its instance can't be used any more.
@@ -18,7 +19,9 @@ pub enum GuestFailure {
     Trap {
         /// What it wrote to standard error last, and the kind of trap.
         message: String,
-        /// The Wasm functions it was in, innermost first.
+        /// What of it the log does not have yet: all of it, or the kind of trap alone if standard error went there.
+        unsaid: String,
+        /// The functions it was in, innermost first, one a line, with file and line if it carries debug information.
         backtrace: Option<String>,
     },
     /// It computed longer than is allowed.
@@ -52,9 +55,17 @@ pub struct HandlerFailure {
     pub details: Vec<u8>,
 }
 
+/// Whether the log has what a guest wrote to standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Logged {
+    Yes,
+    No,
+}
+
 impl GuestFailure {
-    /// Judges an error of wasmtime. `stderr` is what the guest wrote there last, `fuel` what it was given.
-    pub(crate) fn of(error: &wasmtime::Error, stderr: &str, fuel: Option<u64>) -> Self {
+    /// Judges an error of wasmtime. `stderr` is what the guest wrote there last, and whether the log has it; `fuel` what
+    /// it was given.
+    pub(crate) fn of(error: &wasmtime::Error, (stderr, logged): (&str, Logged), fuel: Option<u64>) -> Self {
         if let Some(stopped) = error.downcast_ref::<GuestError>() {
             return Self::Stopped(stopped.clone());
         }
@@ -77,9 +88,13 @@ impl GuestFailure {
             (None, None) => error.root_cause().to_string(),
         };
         let message = match stderr.trim() {
-            "" => kind,
+            "" => kind.clone(),
             text => format!("{text}\n({kind})"),
         };
-        Self::Trap { message, backtrace: error.downcast_ref::<WasmBacktrace>().map(ToString::to_string) }
+        let unsaid = match logged {
+            Logged::Yes => kind,
+            Logged::No => message.clone(),
+        };
+        Self::Trap { message, unsaid, backtrace: error.downcast_ref().and_then(stack::of) }
     }
 }

@@ -7,7 +7,7 @@ use wasmtime::Store;
 use wasmtime::component::TypedFunc;
 
 use crate::bindings::types::{Failure, Phase};
-use crate::failure::{GuestFailure, HandlerFailure};
+use crate::failure::{GuestFailure, HandlerFailure, Logged};
 use crate::native::{NativeGuest, NativeProgram};
 use crate::program::Runtime;
 use crate::state::State;
@@ -123,11 +123,17 @@ impl Instance {
     }
 }
 
+/// Why a call ended, or an instance did not come up.
+pub(crate) fn failure(state: &State, error: &wasmtime::Error, runtime: &Runtime) -> GuestFailure {
+    let logged = if state.session.shows() { Logged::Yes } else { Logged::No };
+    GuestFailure::of(error, (&state.wasi.stderr_tail(), logged), runtime.config.fuel)
+}
+
 fn end<T>(store: &mut Store<State>, runtime: &Runtime, returned: wasmtime::Result<T>) -> Result<T, GuestFailure> {
     let state = store.data_mut();
     state.entered = false;
     let now = state.session.with(|execution| execution.now());
     state.wasi.clock.pause(now);
     state.wasi.flush();
-    returned.map_err(|error| GuestFailure::of(&error, &state.wasi.stderr_tail(), runtime.config.fuel))
+    returned.map_err(|error| failure(state, &error, runtime))
 }

@@ -12,6 +12,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::task::{JoinError, spawn_blocking};
 use wasmtime::component::{Component, Linker};
 
+use crate::budget::Budget;
 use crate::cache::Cache;
 use crate::check::{self, ComponentError};
 use crate::config::{HostConfig, HostError};
@@ -71,7 +72,8 @@ impl Host {
         };
         let programs = NonZeroUsize::new(config.programs_in_memory).unwrap_or(NonZeroUsize::MIN);
         let ticker = Ticker::start(engine.clone()).map_err(HostError::Ticker)?;
-        let runtime = Arc::new(Runtime { engine, config, ticker });
+        let budget = Budget::new(config.instances, config.instances_bytes_max);
+        let runtime = Arc::new(Runtime { engine, config, ticker, budget });
         let programs = Mutex::new(LruCache::new(programs));
         Ok(Self(Arc::new(Inner { runtime, linker, cache, programs, gates: Mutex::default() })))
     }

@@ -6,6 +6,7 @@
 //! Storing, sending and retrying are the coordinator's.
 
 mod bindings;
+mod budget;
 mod cache;
 mod check;
 mod config;
@@ -18,10 +19,12 @@ mod module;
 mod native;
 mod program;
 mod session;
+mod stack;
 mod state;
 mod ticker;
 mod wasi;
 
+pub use budget::Room;
 pub use check::ComponentError;
 pub use config::{HostConfig, HostError};
 pub use failure::{GuestFailure, HandlerFailure};

@@ -7,19 +7,24 @@ use tokio::task::yield_now;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
+use crate::budget::{Budget, Need, Room};
 use crate::config::HostConfig;
 use crate::failure::GuestFailure;
-use crate::guest::{Guest, Instance};
+use crate::guest::{Guest, Instance, failure};
 use crate::native::{NativeGuest, NativeProgram};
 use crate::session::Session;
 use crate::state::State;
 use crate::ticker::Ticker;
+
+/// A page of Wasm memory.
+const PAGE_BYTES: u64 = 64 << 10;
 
 /// What all programs of a host share.
 pub(crate) struct Runtime {
     pub(crate) engine: Engine,
     pub(crate) config: HostConfig,
     pub(crate) ticker: Ticker,
+    pub(crate) budget: Arc<Budget>,
 }
 
 /// Something to run. Each start is a fresh instance, used for one activation of one execution.
@@ -38,6 +43,7 @@ struct Compiled {
     pre: InstancePre<State>,
     run: ComponentExportIndex,
     handle: Option<ComponentExportIndex>,
+    need: Arc<Need>,
     runtime: Arc<Runtime>,
 }
 
@@ -53,7 +59,9 @@ impl Program {
         let component = pre.component();
         let run = component.get_export_index(None, "run")?;
         let handle = component.get_export_index(None, "handle");
-        Some(Self { digest, kind: Kind::Component(Box::new(Compiled { pre, run, handle, runtime })) })
+        let pages = component.resources_required().and_then(|required| required.max_initial_memory_size);
+        let need = Need::new(pages.unwrap_or_default().saturating_mul(PAGE_BYTES));
+        Some(Self { digest, kind: Kind::Component(Box::new(Compiled { pre, run, handle, need, runtime })) })
     }
 
     /// A program of the runtime, known by `digest`.
@@ -81,23 +89,44 @@ impl Program {
         matches!(&self.kind, Kind::Component(compiled) if compiled.handle.is_some())
     }
 
+    /// What an instance of it is taken for, in bytes of memory.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        match &self.kind {
+            Kind::Component(compiled) => compiled.need.bytes(),
+            Kind::Native(_) => 0,
+        }
+    }
+
+    /// Waits until there is room for one more instance of it: a place (`HostConfig::instances`) and memory
+    /// (`HostConfig::instances_bytes_max`). A program of the runtime takes none.
+    pub async fn room(&self) -> Option<Room> {
+        match &self.kind {
+            Kind::Component(compiled) => Some(compiled.runtime.budget.room(&compiled.need).await),
+            Kind::Native(_) => None,
+        }
+    }
+
     /// Makes an instance.
     ///
     /// # Errors
     /// [`GuestFailure::NoInstance`]: try again when another one has ended. Others: the component can't come up.
-    pub async fn start(&self, session: Session) -> Result<Guest, GuestFailure> {
-        match &self.kind {
-            Kind::Component(compiled) => Ok(Guest::Instance(Box::new(compiled.start(session).await?))),
-            Kind::Native(program) => Ok(Guest::Native(NativeGuest::new(session), program.clone())),
+    pub async fn start(&self, session: Session, room: Option<Room>) -> Result<Guest, GuestFailure> {
+        match (&self.kind, room) {
+            (Kind::Component(compiled), Some(room)) => {
+                Ok(Guest::Instance(Box::new(compiled.start(session, room).await?)))
+            }
+            (Kind::Component(_), None) => Err(GuestFailure::NoInstance),
+            (Kind::Native(program), _) => Ok(Guest::Native(NativeGuest::new(session), program.clone())),
         }
     }
 }
 
 impl Compiled {
-    async fn start(&self, session: Session) -> Result<Instance, GuestFailure> {
+    async fn start(&self, session: Session, room: Room) -> Result<Instance, GuestFailure> {
         let runtime = &self.runtime;
         let fuel = runtime.config.fuel;
-        let mut store = Store::new(&runtime.engine, State::new(session, self.handle.is_some(), &runtime.config));
+        let mut store = Store::new(&runtime.engine, State::new(session, room, self.handle.is_some(), &runtime.config));
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(runtime.config.import_bytes_max);
         store.set_epoch_deadline(1);
@@ -113,7 +142,10 @@ impl Compiled {
         let ticking = runtime.ticker.guest();
         let instance = match self.pre.instantiate_async(&mut store).await {
             Ok(instance) => instance,
-            Err(error) => return Err(GuestFailure::of(&error, &store.data().wasi.stderr_tail(), fuel)),
+            Err(error) => {
+                store.data().wasi.flush();
+                return Err(failure(store.data(), &error, runtime));
+            }
         };
         drop(ticking);
         let run = instance

@@ -1,9 +1,9 @@
 //! An execution as its driver and its guest share it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use reprise_engine::{Execution, GuestError};
+use reprise_engine::{Execution, GuestError, Seq};
 use tokio::sync::Notify;
 
 /// Shares an [`Execution`] between the task that drives it and the guest that asks it. Cheap to clone.
@@ -19,6 +19,8 @@ struct Inner {
     waits: AtomicBool,
     /// Whether one waited since this was last asked.
     waited: AtomicBool,
+    /// What the guest says before the journal is longer than this was shown before.
+    shown: AtomicU32,
 }
 
 impl Session {
@@ -30,6 +32,7 @@ impl Session {
             news: Notify::new(),
             waits: AtomicBool::new(false),
             waited: AtomicBool::new(false),
+            shown: AtomicU32::new(0),
         }))
     }
 
@@ -44,6 +47,18 @@ impl Session {
     /// Says that results were reported: a waiting import looks again.
     pub fn wake(&self) {
         self.0.news.notify_one();
+    }
+
+    /// A guest has shown what it says while the journal has no more than these entries: the next one, which says the same,
+    /// is not heard before it has more.
+    pub fn hush(&self, entries: Seq) {
+        self.0.shown.store(entries.0, Ordering::Relaxed);
+    }
+
+    /// Whether what the guest says is news: it was logged before in a replay.
+    pub(crate) fn shows(&self) -> bool {
+        let shown = self.0.shown.load(Ordering::Relaxed);
+        self.with(|execution| execution.is_live() && execution.next_seq().0 > shown)
     }
 
     /// Whether the guest stands still in an import; it computes otherwise, or there is none.

@@ -3,6 +3,7 @@
 use thiserror::Error;
 use wasmtime::ResourceLimiter;
 
+use crate::budget::Room;
 use crate::config::HostConfig;
 use crate::engine::TABLE_ELEMENTS;
 use crate::session::Session;
@@ -23,7 +24,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(session: Session, has_handle: bool, config: &HostConfig) -> Self {
+    pub(crate) fn new(session: Session, room: Room, has_handle: bool, config: &HostConfig) -> Self {
         let wasi = Wasi::new(&session, config);
         Self {
             session,
@@ -31,7 +32,7 @@ impl State {
             has_handle,
             http_branch: None,
             wasi,
-            memory: MemoryLimit { used: 0, limit: config.memory_bytes_max },
+            memory: MemoryLimit { used: 0, limit: config.memory_bytes_max, room },
             slices: Slices { used: 0, limit: config.slices_max },
         }
     }
@@ -51,6 +52,7 @@ pub(crate) struct MemoryExceeded {
 pub(crate) struct MemoryLimit {
     used: usize,
     limit: usize,
+    room: Room,
 }
 
 impl ResourceLimiter for MemoryLimit {
@@ -60,6 +62,7 @@ impl ResourceLimiter for MemoryLimit {
             return Err(MemoryExceeded { asked, limit: self.limit }.into());
         }
         self.used = asked;
+        self.room.used(asked as u64);
         Ok(true)
     }
 

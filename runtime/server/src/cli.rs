@@ -23,6 +23,7 @@ mod participants;
 mod run;
 mod server;
 mod show;
+mod upload;
 
 use clap::{Parser, Subcommand};
 

@@ -6,6 +6,7 @@ mod args;
 mod dtm;
 mod error;
 mod limits;
+mod memory;
 mod secret;
 
 use std::collections::BTreeMap;
@@ -260,7 +261,6 @@ impl Config {
     pub fn coordinator(&self) -> CoordinatorConfig {
         CoordinatorConfig {
             active_max: self.limits.active,
-            instances: self.limits.instances as usize,
             idle: Duration::from_millis(self.idle_ms),
             limits: self.limits.guest(),
             input_bytes_max: self.limits.input_bytes,

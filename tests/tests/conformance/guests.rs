@@ -47,7 +47,7 @@ pub(crate) fn host(file: &std::path::Path, language: Language) -> Result<Host> {
 }
 
 pub(crate) fn config() -> HostConfig {
-    HostConfig { instances: 64, ..HostConfig::default() }
+    HostConfig { instances: 64, instances_bytes_max: u64::MAX, ..HostConfig::default() }
 }
 
 pub(crate) async fn prepared(host: &Host, file: PathBuf) -> Result<Arc<Program>> {

@@ -2,8 +2,8 @@
 //! scripted answers, and its journals must be Rust's, byte for byte; every prefix of a journal must lead to it again.
 //!
 //! The rooms: `scenarios` is the table, `stub` who answers and `orders` in which order, `guests` the programs, `run` one
-//! run and its replays, `text` a journal for people. The cases are in `agree`, `orders`, `surroundings`, `examples` and
-//! `templates`; `measure` is for figures, on demand.
+//! run and its replays, `text` a journal for people. `shell` runs commands. The cases are in `agree`, `orders`, `surroundings`,
+//! `examples`, `templates` and `sdks`; `measure` is for figures, on demand.
 
 mod agree;
 mod examples;
@@ -12,6 +12,8 @@ mod measure;
 mod orders;
 mod run;
 mod scenarios;
+mod sdks;
+mod shell;
 mod stub;
 mod surroundings;
 mod templates;

@@ -23,8 +23,8 @@ const REPLAYS: usize = 10;
 #[tokio::test]
 #[ignore = "measures"]
 async fn measure() -> Result<()> {
-    println!("| language | size | upload to ready | cached start | memory of a waiting instance | replay |");
-    println!("|---|---|---|---|---|---|");
+    println!("| language | size | upload to ready | cached start | waiting instance | counts as | replayed call |");
+    println!("|---|---|---|---|---|---|---|");
     for language in Language::ALL {
         if language.is_selected()? {
             println!("{}", row(language).await?);
@@ -35,15 +35,22 @@ async fn measure() -> Result<()> {
 
 async fn row(language: Language) -> Result<String> {
     let file = built(language, SCENARIOS).await?;
-    let size = std::fs::metadata(&file)?.len() >> 10;
+    let size = std::fs::metadata(&file)?.len();
     let begun = Instant::now();
     let program = prepared(&Host::new(config())?, file).await?;
     let ready = begun.elapsed();
     let start = start(&program).await?;
     let memory = memory(&program).await?;
     let replay = replay(&program).await?;
-    let name = language.name();
-    Ok(format!("| {name} | {size} KiB | {ready:.1?} | {start:.0?} | {memory} KiB | {replay:.2?} per call |"))
+    let (name, size, memory, counts) = (language.name(), bytes(size), bytes(memory), bytes(program.memory_bytes()));
+    Ok(format!("| {name} | {size} | {ready:.1?} | {start:.0?} | {memory} | {counts} | {replay:.2?} |"))
+}
+
+fn bytes(bytes: u64) -> String {
+    match bytes >> 10 {
+        kib @ ..1_024 => format!("{kib} KiB"),
+        kib => format!("{}.{} MiB", kib >> 10, (kib & 1_023) * 10 >> 10),
+    }
 }
 
 fn begin(scenario: &Scenario) -> Drive {
@@ -65,7 +72,7 @@ async fn start(program: &Program) -> Result<Duration> {
     Ok(spent[STARTS / 2])
 }
 
-/// What an instance that waits for its first answer adds to the resident memory of this process, KiB.
+/// What an instance that waits for its first answer adds to the resident memory of this process, bytes.
 async fn memory(program: &Program) -> Result<u64> {
     let waits = plain("saga", stub::answer, Want::AnyOutput);
     let input = waits.input.to_string();
@@ -79,9 +86,10 @@ async fn memory(program: &Program) -> Result<u64> {
         let waited = tokio::time::timeout(Duration::from_millis(20), call.as_mut()).await;
         anyhow::ensure!(waited.is_err(), "nobody answers it");
     }
-    Ok((resident()?.saturating_sub(before)) / u64::from(LIVE))
+    Ok((resident()?.saturating_sub(before) << 10) / u64::from(LIVE))
 }
 
+/// KiB.
 fn resident() -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("Linux tells it")?;

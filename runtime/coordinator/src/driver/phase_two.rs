@@ -1,8 +1,9 @@
 //! Phase two: what is registered, performed one by one in reverse order, then the notifications.
 
 use reprise_engine::{BranchOptions, Execution, Phase, Pursuit, Registration, Scope, Send, Step, Ticket, Undo};
+use reprise_host::{Guest, GuestFailure};
 
-use super::guest::{Driven, Placed};
+use super::guest::{Driven, Trials};
 use super::{Driver, End, Happened};
 use crate::calls::Slot;
 
@@ -108,76 +109,76 @@ impl Driver {
         name: &str,
         payload: &[u8],
     ) -> Result<(), End> {
-        let mut traps = 0;
+        let mut trials = Trials::default();
         loop {
-            let Some(mut placed) = self.placed(name, index).await? else { continue };
-            let failure = match self.drive_guest(placed.guest.handle(op, branch, name, payload)).await? {
+            let Some(mut guest) = self.placed(name, index).await? else { continue };
+            let failure = match self.drive_guest(guest.handle(op, branch, name, payload)).await? {
                 Driven::Late => unreachable!("phase two has no deadline"),
                 Driven::Idle => {
-                    drop(placed);
+                    drop(guest);
                     self.wait_for_news().await?;
                     continue;
                 }
                 Driven::Ended(Ok(Ok(()))) => match self.with(|execution| execution.handler_returned()) {
                     Ok(()) => {
                         // The next closure gets an instance of its own, as it would after a restart.
-                        drop(placed);
+                        drop(guest);
                         self.with(Execution::leave);
                         self.upgrade = None;
                         self.answer_all(Some(index)).await?;
-                        self.with(|execution| execution.phase_two_done(index, traps + 1));
+                        self.with(|execution| execution.phase_two_done(index, trials.failed + 1));
                         return self.settle().await;
                     }
-                    Err(error) => reprise_host::GuestFailure::Stopped(error),
+                    Err(error) => GuestFailure::Stopped(error),
                 },
-                Driven::Ended(Ok(Err(refused))) => reprise_host::GuestFailure::Trap {
-                    message: format!("handler `{name}` returned a failure: {}", refused.message),
-                    backtrace: None,
-                },
+                Driven::Ended(Ok(Err(refused))) => {
+                    let message = format!("handler `{name}` returned a failure: {}", refused.message);
+                    GuestFailure::Trap { unsaid: message.clone(), message, backtrace: None }
+                }
                 Driven::Ended(Err(failure)) => failure,
             };
-            drop(placed);
-            self.judge(failure, &mut traps).await?;
+            drop(guest);
+            self.judge(failure, &mut trials).await?;
         }
     }
 
     /// An instance for a handler: the one that ran `run` for a closure, a fresh one for a named handler. None if the
     /// attempt must begin again.
-    async fn placed(&mut self, name: &str, index: u32) -> Result<Option<Placed>, End> {
+    async fn placed(&mut self, name: &str, index: u32) -> Result<Option<Guest>, End> {
         if !name.starts_with('#') {
             self.kept = None;
             return self.place(Some(index)).await.map(Some);
         }
-        if let Some(placed) = self.kept.take() {
+        if let Some(guest) = self.kept.take() {
             self.timers.clear();
             self.with(|execution| execution.enter(Some(index)));
-            return Ok(Some(placed));
+            return Ok(Some(guest));
         }
         // The results that `run` saw were handed over; they are in the journal.
         self.load().await?;
-        let mut placed = self.place(None).await?;
+        let mut guest = self.place(None).await?;
         let input = self.with(|execution| execution.input().to_vec());
-        let failure = match self.drive_guest(placed.guest.run(&input)).await? {
+        let failure = match self.drive_guest(guest.run(&input)).await? {
             Driven::Ended(Ok(result)) => match self.with(|execution| execution.returned(result)) {
                 Ok(()) => {
                     self.timers.clear();
                     self.with(|execution| execution.enter(Some(index)));
-                    return Ok(Some(placed));
+                    return Ok(Some(guest));
                 }
-                Err(error) => reprise_host::GuestFailure::Stopped(error),
+                Err(error) => GuestFailure::Stopped(error),
             },
             Driven::Ended(Err(failure)) => failure,
             Driven::Late => unreachable!("phase two has no deadline"),
             Driven::Idle => {
-                drop(placed);
+                drop(guest);
                 self.wait_for_news().await?;
                 return Ok(None);
             }
         };
-        drop(placed);
+        drop(guest);
         // `run` returned before; that it fails now is no matter of luck.
-        let mut traps = self.shared.config.trap_retries;
-        self.judge(failure, &mut traps).await?;
+        let mut trials = Trials { failed: self.shared.config.trap_retries, ..Trials::default() };
+        self.judge(failure, &mut trials).await?;
         Ok(None)
     }
 }

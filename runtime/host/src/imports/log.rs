@@ -7,10 +7,10 @@ use crate::state::State;
 
 impl Host for State {
     fn write(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
+        if !self.session.shows() {
+            return Ok(());
+        }
         self.session.with(|execution| {
-            if !execution.is_live() {
-                return;
-            }
             let (gid, workflow) = (execution.gid(), execution.workflow());
             match level {
                 Level::Trace => event!(target: "guest", Rank::TRACE, %gid, %workflow, "{message}"),

@@ -54,8 +54,7 @@ impl Output {
         kept.tail.extend(&bytes[bytes.len().saturating_sub(self.bytes_max)..]);
         let surplus = kept.tail.len().saturating_sub(self.bytes_max);
         kept.tail.drain(..surplus);
-        // Replayed output was logged when it was new.
-        if !self.session.with(|execution| execution.is_live()) {
+        if !self.session.shows() {
             kept.line.clear();
             return;
         }

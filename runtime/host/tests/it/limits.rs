@@ -1,10 +1,12 @@
 //! Guests that go wrong: each harms only itself, and the failure says why.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Waker};
 
 use reprise_engine::GuestError;
-use reprise_host::{GuestFailure, Host, HostConfig, HostError};
+use reprise_host::{GuestFailure, Host, HostConfig, HostError, Room};
 
 use crate::drive::{Drive, ok, stopped};
 use crate::guests::{PROBE, config, host, probe};
@@ -16,7 +18,7 @@ async fn fails(host: &Host, input: &str) -> GuestFailure {
 
 fn trap(failure: GuestFailure) -> (String, String) {
     match failure {
-        GuestFailure::Trap { message, backtrace } => (message, backtrace.unwrap_or_default()),
+        GuestFailure::Trap { message, backtrace, .. } => (message, backtrace.unwrap_or_default()),
         GuestFailure::Stopped(_)
         | GuestFailure::OutOfFuel { .. }
         | GuestFailure::OutOfMemory { .. }
@@ -100,10 +102,55 @@ async fn a_full_pool_says_so_and_recovers() {
     for gid in ["one", "two"] {
         kept.push(Drive::begin(gid, "noop", ok).place(&program, None).await.expect("there is room"));
     }
-    let refused = Drive::begin("three", "noop", ok).place(&program, None).await;
-    assert_eq!(refused.map(|_| ()), Err(GuestFailure::NoInstance));
+    let mut third = pin!(program.room());
+    assert!(is_waiting(third.as_mut()), "all places are taken");
     kept.pop();
-    Drive::begin("three", "noop", ok).run(&program).await.expect("there is room again");
+    assert!(!is_waiting(third.as_mut()), "there is room again");
+}
+
+/// Three instances take all the memory there is for instances: the fourth waits, though there are places.
+#[tokio::test]
+async fn memory_for_all_instances_is_bounded() {
+    let alone = probe(&host()).await;
+    Drive::begin("alone", "noop", ok).run(&alone).await.expect("it runs");
+    let one = alone.memory_bytes();
+    assert!(one >= 1 << 20, "{one} bytes for a stack of 1 MiB and data");
+
+    let config = HostConfig { instances_bytes_max: 3 * one + one / 2, ..config() };
+    let host = Host::new(config).expect("a good configuration");
+    let program = probe(&host).await;
+    let mut kept = Vec::new();
+    for gid in ["one", "two", "three"] {
+        kept.push(Drive::begin(gid, "noop", ok).place(&program, None).await.expect("there is room"));
+    }
+    let mut fourth = pin!(program.room());
+    assert!(is_waiting(fourth.as_mut()));
+    kept.pop();
+    assert!(!is_waiting(fourth.as_mut()));
+}
+
+/// One that grows is counted with what it has, and the next one is taken for as large.
+#[tokio::test]
+async fn an_instance_that_grew_leaves_less_for_others() {
+    let host = Host::new(HostConfig { instances_bytes_max: 16 << 20, ..config() }).expect("a good configuration");
+    let program = probe(&host).await;
+    let small = program.memory_bytes();
+    let failure = Drive::begin("hog", "hog", ok).run(&program).await.expect_err("it takes all it can");
+    assert!(matches!(failure, GuestFailure::OutOfMemory { .. }), "{failure:?}");
+    assert!(program.memory_bytes() > 32 << 20, "{} bytes", program.memory_bytes());
+    let first = program.room().await;
+    let mut second = pin!(program.room());
+    assert!(is_waiting(second.as_mut()), "they may both grow");
+    drop(first);
+    assert!(!is_waiting(second.as_mut()), "one may always run");
+    for _ in 0..100 {
+        Drive::begin("small", "noop", ok).run(&program).await.expect("it runs");
+    }
+    assert!(program.memory_bytes() < 2 * small, "{} bytes: one of many was large", program.memory_bytes());
+}
+
+fn is_waiting(room: Pin<&mut impl Future<Output = Room>>) -> bool {
+    room.poll(&mut Context::from_waker(Waker::noop())).is_pending()
 }
 
 #[tokio::test]

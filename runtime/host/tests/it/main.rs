@@ -9,4 +9,5 @@ mod measure;
 mod module;
 mod output;
 mod replay;
+mod stack;
 mod upload;

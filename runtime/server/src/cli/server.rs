@@ -11,6 +11,7 @@ use super::error::{CliError, Problem};
 use super::events::Events;
 use super::output::Format;
 use super::paint::{ColorChoice, Paint};
+use super::upload::Upload;
 
 /// How long an answer may take beyond what it was asked to wait.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -86,8 +87,11 @@ impl Server {
     /// `PUT /v1/workflows/{name}`.
     pub(super) async fn deploy(&self, workflow: &WorkflowName, component: Vec<u8>) -> Result<Answer, CliError> {
         let url = self.url(&["workflows", workflow.as_str()], &[]);
+        let upload = Upload::of(component.len());
         let request = self.http.request(Method::PUT, url.clone()).timeout(UPLOAD);
-        self.send(url, request.header("content-type", "application/wasm").body(component)).await
+        // A stream does not say how long it is.
+        let request = request.header("content-type", "application/wasm").header("content-length", component.len());
+        self.send(url, request.body(upload.body(component))).await
     }
 
     /// `POST /v1/executions/{gid}`.

@@ -26,7 +26,7 @@ Keys: listen, data_dir, store (sqlite | postgres | mysql | memory), store_url, s
   discovery.etcd.NAME.{endpoints, user, password}, discovery.register.{target, address, ttl_s},
   allow_urls, call_timeout_ms, connect_timeout_ms, idle_connections, idle_ms, trap_retries, stuck_attempts, wait_max_ms,
   log, log_format (text | json), limits.{component_bytes, input_bytes, payload_bytes, response_bytes, journal_entries,
-  journal_bytes, branches, open_tickets, active, instances, memory_bytes, fuel, compute_ms},
+  journal_bytes, branches, open_tickets, active, instances, instances_bytes, memory_bytes, fuel, compute_ms},
   dtm.{enabled, listen, grpc_listen, timeout_to_fail_s, callback_s, wait_ms}
 
 When it is ready it prints one line of JSON to stdout, {\"listen\":\"127.0.0.1:8080\"}, with \"dtm\" and

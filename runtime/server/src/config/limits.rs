@@ -6,6 +6,7 @@ use reprise_host::HostConfig;
 use serde::Deserialize;
 
 use super::error::ConfigError;
+use super::memory;
 
 /// The host counts computing time in slices of this length.
 const SLICE_MS: u64 = 10;
@@ -34,6 +35,8 @@ pub struct Limits {
     pub active: usize,
     /// Guest instances at one time; beyond it executions wait for their turn.
     pub instances: u32,
+    /// Memory of all of them; beyond it executions wait for their turn.
+    pub instances_bytes: u64,
     /// Memory of one instance.
     pub memory_bytes: usize,
     /// Units of computing, about one per Wasm instruction, of one call of a guest. Not counted if not set.
@@ -55,7 +58,8 @@ impl Default for Limits {
             branches: guest.branches,
             open_tickets: guest.open_tickets,
             active: coordinator.active_max,
-            instances: host.instances.min(u32::try_from(coordinator.instances).unwrap_or(u32::MAX)),
+            instances: host.instances,
+            instances_bytes: memory::half(),
             memory_bytes: host.memory_bytes_max,
             fuel: host.fuel,
             compute_ms: u64::from(host.slices_max) * SLICE_MS,
@@ -71,6 +75,7 @@ impl Limits {
             ("limits.journal_entries", self.journal_entries > 1, "at least 2"),
             ("limits.active", self.active > 0, "at least 1"),
             ("limits.instances", (1..=10_000).contains(&self.instances), "at least 1 and at most 10000"),
+            ("limits.instances_bytes", self.instances_bytes > 0, "at least 1"),
             ("limits.memory_bytes", self.memory_bytes >= 64 << 10, "at least 65536"),
             ("limits.memory_bytes", self.memory_bytes as u64 <= 4 << 30, "at most 4294967296"),
             ("limits.fuel", self.fuel != Some(0), "at least 1, or not set"),
@@ -85,6 +90,7 @@ impl Limits {
     pub(super) fn host(&self) -> HostConfig {
         HostConfig {
             instances: self.instances,
+            instances_bytes_max: self.instances_bytes,
             memory_bytes_max: self.memory_bytes,
             component_bytes_max: self.component_bytes,
             fuel: self.fuel,

@@ -1,7 +1,7 @@
 //! Deploying, running and looking at executions.
 
 use std::io::Write as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -86,6 +86,24 @@ fn an_open_execution_shows_what_is_next() {
     }
 }
 
+/// On a terminal of its own, which util-linux' `script` makes.
+#[test]
+fn an_upload_is_shown_on_a_terminal() {
+    let server = Server::start();
+    let deploy = ["deploy", "order", path(project::order())];
+    let plain = server.run(&deploy);
+    assert_eq!((plain.code, plain.stderr.as_str()), (0, ""));
+
+    let typed = format!("{} {}", env!("CARGO_BIN_EXE_reprise"), deploy.join(" "));
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &typed, "/dev/null"]).stdin(Stdio::null());
+    let shown = ended(script.env("REPRISE_SERVER", server.url()).env("TERM", "xterm"));
+    assert_eq!(shown.code, 0, "{shown:?}");
+    for part in ["sending ", " KiB", "compiling ", plain.stdout.trim()] {
+        assert!(shown.stdout.contains(part), "{part:?} in {:?}", shown.stdout);
+    }
+}
+
 #[test]
 fn a_trap_is_quarantined() {
     let server = Server::start();
@@ -94,9 +112,10 @@ fn a_trap_is_quarantined() {
     assert_eq!((run.code, run.stdout.as_str()), (5, ""), "{}", run.stderr);
     assert!(run.stderr.starts_with("error[quarantined]: `a` is quarantined\n"), "{}", run.stderr);
     let shown = server.run(&["show", "a"]);
-    for part in ["running, quarantined\n", "quarantined: ", "the quantity is zero"] {
+    for part in ["running, quarantined\n", "quarantined: ", "the quantity is zero", "src/lib.rs:", "cli_test_trap::"] {
         assert!(shown.stdout.contains(part), "{part:?} in {}", shown.stdout);
     }
+    assert_eq!(shown.stdout.matches("the quantity is zero").count(), 1, "{}", shown.stdout);
     let undone = server.run(&["run", "trap", "--on-trap", "rollback", "--input", &order("alice", 0)]);
     assert_eq!(undone.code, 3, "{undone:?}");
 }

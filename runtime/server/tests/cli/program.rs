@@ -71,6 +71,11 @@ impl Server {
         Self { _process: process, _participants: participants, url, _dir: dir }
     }
 
+    /// Where it is.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The program, told where this server is.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = reprise(arguments);
