@@ -75,7 +75,7 @@ impl Server {
     /// # Errors
     /// [`ServicesError`]: it is not installed, or cannot work in this folder.
     pub fn start_etcd(folder: &Path) -> Result<Self, ServicesError> {
-        Self::start(Product::Etcd, folder, Durability::Synced, false)
+        Self::start(Product::Etcd, folder, Durability::Synced, false, Vec::new())
     }
 
     /// A server that does not sync, in a temporary folder that goes with it.
