@@ -28,14 +28,18 @@ headers := $(wildcard $(REPRISE_SDK)/include/*.h $(REPRISE_SDK)/include/reprise/
 flags := -std=gnu11 $(CFLAGS) -I$(REPRISE_SDK)/include -I$(TOOLCHAIN)/yyjson \
 	-DYYJSON_DISABLE_UTILS=1 -DYYJSON_DISABLE_NON_STANDARD=1
 
-.PHONY: all test clean
+.PHONY: all test clean FORCE
 all: build/$(NAME).wasm
 
-build/$(NAME).wasm: $(SOURCES) $(wildcard *.h) $(library) $(headers) | $(TOOLCHAIN)/versions
-	@mkdir -p build
+build/$(NAME).wasm: $(SOURCES) $(wildcard *.h) $(library) $(headers) build/debug | $(TOOLCHAIN)/versions
 	$(WASM_CC) -Os -g1 -mexec-model=reactor $(flags) $(SOURCES) $(library) $(TOOLCHAIN)/yyjson/yyjson.c -o $@.new
 	$(if $(DEBUG),,$(REPRISE_SDK)/strip $@.new)
 	@mv $@.new $@
+
+# What DEBUG was for the module that is there.
+build/debug: FORCE
+	@mkdir -p build
+	@echo '$(DEBUG)' | cmp -s - $@ || echo '$(DEBUG)' >$@
 
 test: $(TESTS:%.c=build/%)
 	@set -e; for test in $^; do $$test; echo "ok $$test"; done

@@ -34,12 +34,14 @@ pub enum Language {
     GoHttp,
     /// C.
     C,
+    /// C with debug information.
+    CDebug,
 }
 
 impl Language {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Rust, Self::Python, Self::Js, Self::JsStarlingMonkey, Self::Go, Self::GoHttp, Self::C];
+    pub const ALL: [Self; 8] =
+        [Self::Rust, Self::Python, Self::Js, Self::JsStarlingMonkey, Self::Go, Self::GoHttp, Self::C, Self::CDebug];
 
     /// A name for people and files.
     #[must_use]
@@ -52,6 +54,7 @@ impl Language {
             Self::Go => "go",
             Self::GoHttp => "go-http",
             Self::C => "c",
+            Self::CDebug => "c-debug",
         }
     }
 
@@ -63,7 +66,7 @@ impl Language {
             Self::Python => "python",
             Self::Js | Self::JsStarlingMonkey => "js",
             Self::Go | Self::GoHttp => "go",
-            Self::C => "c",
+            Self::C | Self::CDebug => "c",
         }
     }
 
@@ -123,8 +126,8 @@ impl Language {
         fs::create_dir_all(&dir)?;
         let place = project.strip_prefix(root()).unwrap_or(project).to_string_lossy().replace('/', "-");
         let name = format!("{place}-{}", self.name());
-        // One build of a project at a time: whoever waited finds it done.
-        let lock = File::create(dir.join(format!("{name}.lock")))?;
+        // One build in a folder at a time: whoever waited finds it done.
+        let lock = File::create(dir.join(format!("{place}.lock")))?;
         lock.lock().with_context(|| format!("the lock of {name}"))?;
         let built = dir.join(format!("{name}-{:016x}.wasm", self.inputs(project)?));
         if !built.exists() {
@@ -143,6 +146,7 @@ impl Language {
         match self {
             Self::JsStarlingMonkey => _ = command.args(["--engine", "sm"]),
             Self::GoHttp => _ = command.env("GOFLAGS", "-tags=http"),
+            Self::CDebug => _ = command.env("DEBUG", "1"),
             Self::Rust | Self::Python | Self::Js | Self::Go | Self::C => {}
         }
         run(&mut command).with_context(|| format!("{} in {}", project.display(), self.name()))

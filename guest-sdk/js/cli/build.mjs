@@ -64,7 +64,7 @@ async function bundled(folder, module, globals) {
     stdin: { contents, resolveDir: folder, sourcefile: 'component.js' },
     platform: 'neutral',
     mainFields: ['module', 'main'],
-    external: ['reprise:*'],
+    external: ['reprise:*', 'wasi:*'],
   });
   return /** @type {import('esbuild').OutputFile} */ (outputFiles[0]).text;
 }

@@ -1,9 +1,9 @@
 /** From one module to a component, by engine. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { tool } from './tools.mjs';
+import { root, tool } from './tools.mjs';
 import { wit } from './wit.mjs';
 
 /**
@@ -24,8 +24,15 @@ const world = 'workflow-handlers';
 /** @type {Componentize} */
 async function quickjs(source, _name, project) {
   const { componentize } = await tool('componentize-qjs', 'index.js', project, 'run `npm install`');
-  const { component } = await componentize({ witPath: wit(), world, jsSource: source, sync: true });
-  return component;
+  const folder = mkdtempSync(join(tmpdir(), 'reprise-guest-'));
+  try {
+    cpSync(join(root, 'worlds/quickjs'), folder, { recursive: true });
+    cpSync(join(wit(), 'workflow.wit'), join(folder, 'deps/workflow.wit'));
+    const { component } = await componentize({ witPath: folder, world, jsSource: source, sync: true });
+    return component;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** @type {Componentize} */

@@ -9,16 +9,32 @@ use wasmtime::{FrameInfo, WasmBacktrace};
 /// Modules that the component model puts around the guest's own: their functions say nothing.
 const GLUE: &str = "wit-component:";
 
-/// One function a line. None if no function has a name: numbers help nobody.
+/// Where a panic of Rust begins on its way out, and what it comes through on the way there.
+const PANIC: (&str, &str) = ("__rustc::rust_begin_unwind", "core::panicking::");
+
+/// What the adapter from WASI preview 1 calls its own functions.
+const ADAPTER: &str = "adapter ";
+
+/// One function a line, from where a panic was called. None if no function has a name but the export: numbers help nobody.
 pub(crate) fn of(backtrace: &WasmBacktrace) -> Option<String> {
-    let own = |frame: &&FrameInfo| !frame.module().name().is_some_and(|name| name.starts_with(GLUE));
+    let own = |frame: &&FrameInfo| {
+        let is = |name: Option<&str>, prefix: &str| name.is_some_and(|name| name.starts_with(prefix));
+        !is(frame.module().name(), GLUE) && !is(frame.func_name(), ADAPTER)
+    };
     let frames: Vec<&FrameInfo> = backtrace.frames().iter().filter(own).collect();
-    let is_named = |frame: &&FrameInfo| frame.func_name().is_some() || !frame.symbols().is_empty();
-    if !frames.iter().any(is_named) {
+    let is_export = |name: &str| matches!(name, "run" | "handle");
+    let is_named = |frame: &&FrameInfo| frame.func_name().is_some_and(|name| !is_export(name));
+    if !frames.iter().any(|frame| is_named(frame) || !frame.symbols().is_empty()) {
         return None;
     }
     let lines: Vec<String> = frames.into_iter().flat_map(lines).collect();
-    Some(lines.join("\n"))
+    Some(without_panic(&lines).join("\n"))
+}
+
+fn without_panic(lines: &[String]) -> &[String] {
+    let begun = lines.iter().position(|line| line.starts_with(PANIC.0)).map_or(0, |at| at + 1);
+    let way = lines[begun..].iter().take_while(|line| line.starts_with(PANIC.1)).count();
+    &lines[begun + way..]
 }
 
 /// The function of a frame; before it those that the compiler has put into it.

@@ -20,7 +20,7 @@ async fn an_sdk_passes_its_own_tests(
             "NODE_PATH=$REPRISE_TOOLCHAINS/js/node_modules node cli/main.mjs test ."
         }
         Language::Go | Language::GoHttp => "$REPRISE_TOOLCHAINS/go/go/bin/go test ./...",
-        Language::C => "make test",
+        Language::C | Language::CDebug => "make test",
         Language::Rust => unreachable!("cargo runs them"),
     };
     tokio::task::spawn_blocking(move || {

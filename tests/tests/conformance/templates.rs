@@ -41,7 +41,7 @@ fn steps(language: Language) -> (&'static [&'static str], &'static str) {
         Language::Go | Language::GoHttp => {
             (&["go test", "GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -o chairs.wasm ."], "chairs.wasm")
         }
-        Language::C => (&["make test", "make"], "build/chairs.wasm"),
+        Language::C | Language::CDebug => (&["make test", "make"], "build/chairs.wasm"),
     }
 }
 

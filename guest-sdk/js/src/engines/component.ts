@@ -8,6 +8,7 @@ import { type Host, install } from '../host.js';
 import { NativePromise } from '../promise.js';
 import type { Workflow } from '../workflow.js';
 import { flushConsole } from './console.js';
+import { crash } from './crash.js';
 
 const runtime: Host = {
   newBranch: transaction.newBranch,
@@ -59,6 +60,7 @@ function entered<T>(body: () => T | Promise<T>): T | Promise<T> {
  */
 function crashOn(error: unknown): never {
   if (!(error instanceof Error)) throw error;
+  crash(error);
   throw Object.defineProperty(error, 'details', {
     get() {
       throw error;

@@ -27,3 +27,11 @@ declare module 'reprise:workflow/random@0.1.0' {
 declare module 'reprise:workflow/log@0.1.0' {
   export const write: import('../host.js').Host['log'];
 }
+
+declare module 'wasi:cli/stderr@0.2.12' {
+  export function getStderr(): { blockingWriteAndFlush(contents: Uint8Array): void };
+}
+
+declare module 'wasi:cli/exit@0.2.12' {
+  export function exit(status: { tag: 'ok' | 'err' }): void;
+}

@@ -270,6 +270,11 @@ pub(super) struct Trials {
 }
 
 impl Trials {
+    /// So many have failed before.
+    pub(super) const fn after(failed: u32) -> Self {
+        Self { failed, last: None }
+    }
+
     /// Says once why it failed.
     fn log(&mut self, gid: &Gid, why: &Explained) {
         self.failed += 1;

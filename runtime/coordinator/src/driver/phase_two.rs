@@ -177,7 +177,7 @@ impl Driver {
         };
         drop(guest);
         // `run` returned before; that it fails now is no matter of luck.
-        let mut trials = Trials { failed: self.shared.config.trap_retries, ..Trials::default() };
+        let mut trials = Trials::after(self.shared.config.trap_retries);
         self.judge(failure, &mut trials).await?;
         Ok(None)
     }
