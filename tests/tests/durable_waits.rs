@@ -239,7 +239,7 @@ async fn commits_of(package: &str, input: Value, answers: impl Fn(&Arc<Counting>
     let participants = BTreeMap::from([("bank".to_owned(), bank)]);
     let outbound = Outbound::new(OutboundConfig { participants, ..OutboundConfig::default() })?;
     let host = Host::new(HostConfig { instances: 8, ..HostConfig::default() })?;
-    let config = CoordinatorConfig { instances: 8, ..CoordinatorConfig::default() };
+    let config = CoordinatorConfig::default();
     let coordinator = Coordinator::start(config, store.clone(), host, outbound).await?;
     let workflow: WorkflowName = package.parse()?;
     coordinator.deploy(workflow.clone(), std::fs::read(guest(package)?)?).await?;

@@ -149,7 +149,7 @@ async fn an_instance_that_grew_leaves_less_for_others() {
     assert!(program.memory_bytes() < 2 * small, "{} bytes: one of many was large", program.memory_bytes());
 }
 
-fn is_waiting(room: Pin<&mut impl Future<Output = Room>>) -> bool {
+fn is_waiting(room: Pin<&mut impl Future<Output = Option<Room>>>) -> bool {
     room.poll(&mut Context::from_waker(Waker::noop())).is_pending()
 }
 

@@ -60,7 +60,7 @@ impl Face {
             component_bytes_max: COMPONENT_BYTES_MAX,
             ..HostConfig::default()
         };
-        let config = CoordinatorConfig { instances: 8, trap_retries: 1, input_bytes_max: INPUT_BYTES_MAX, ..config };
+        let config = CoordinatorConfig { trap_retries: 1, input_bytes_max: INPUT_BYTES_MAX, ..config };
         let outbound = Outbound::new(outbound).expect("the participants are valid");
         let host = Host::new(host).expect("eight instances fit everywhere");
         let coordinator = Coordinator::start(config, store, host, outbound).await.expect("the store answers");
