@@ -1,6 +1,6 @@
 //! The real query plans, with many finished executions: each query uses the index that it names, and sorts nothing.
 
-use reprise_engine::Phase;
+use reprise_engine::{Phase, Seq};
 use reprise_test_services::{mariadb, postgres};
 
 use super::super::dialect::{Dialect, RowOf, Value};
@@ -15,7 +15,7 @@ const FINISHED: usize = 20_000;
 fn questions() -> Vec<(String, Vec<Value<'static>>)> {
     let (name, int) = (Value::Text("transfer"), Value::Int(50));
     let mut questions = vec![
-        (read::JOURNAL.to_owned(), vec![int, int, int]),
+        (read::JOURNAL.to_owned(), read::journal_values(50, Seq(50), 50).into()),
         (read::EXECUTION.to_owned(), vec![Value::Text("g00000050")]),
         (read::ACTIVE.to_owned(), vec![int, int, int]),
         (read::LEFT_BEHIND.to_owned(), vec![int, int]),
