@@ -107,6 +107,19 @@ enum Figure {
     Resume(ResumeArgs),
 }
 
+/// What of a saga is measured.
+#[derive(Debug, Clone, Copy)]
+struct Measures {
+    /// The orchestrator too.
+    ceiling: bool,
+    /// Through DTM's face.
+    dtm: bool,
+}
+
+impl Measures {
+    const BOTH: Self = Self { ceiling: true, dtm: false };
+}
+
 #[derive(Debug, Args)]
 struct SagaArgs {
     /// Where executions are kept.
@@ -118,6 +131,9 @@ struct SagaArgs {
     /// How long the runtime is measured; the orchestrator takes as long again.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
+    /// Clients send sagas as DTM's do (`[dtm]`), in place of triggering the workflow.
+    #[arg(long, conflicts_with = "plot")]
+    dtm: bool,
     /// Leaves the orchestrator out, for a profile of the runtime.
     #[arg(long)]
     without_ceiling: bool,
@@ -195,26 +211,30 @@ impl Bench {
         self.parked(StoreKind::Sqlite, 100_000, 5_000).await?;
         self.finished(StoreKind::Sqlite, vec![0, 100_000], 64, SAGA_SECONDS).await?;
         for in_flight in IN_FLIGHT {
-            self.saga(StoreKind::Sqlite, in_flight, SAGA_SECONDS, true).await?;
+            self.saga(StoreKind::Sqlite, in_flight, SAGA_SECONDS, Measures::BOTH).await?;
         }
         // What the disk has to do with it.
-        self.saga(StoreKind::Memory, 64, SAGA_SECONDS, true).await
+        self.saga(StoreKind::Memory, 64, SAGA_SECONDS, Measures::BOTH).await?;
+        // The same as DTM's clients ask for it.
+        self.saga(StoreKind::Sqlite, 64, SAGA_SECONDS, Measures { dtm: true, ..Measures::BOTH }).await
     }
 
     async fn sagas(&mut self, args: SagaArgs) -> Result<()> {
-        let SagaArgs { store, concurrency, seconds, without_ceiling, plot } = args;
-        let Some(folder) = plot else { return self.saga(store, concurrency, seconds, !without_ceiling).await };
+        let SagaArgs { store, concurrency, seconds, dtm, without_ceiling, plot } = args;
+        let measures = Measures { ceiling: !without_ceiling, dtm };
+        let Some(folder) = plot else { return self.saga(store, concurrency, seconds, measures).await };
         for in_flight in IN_FLIGHT_DRAWN {
-            self.saga(store, in_flight, seconds, !without_ceiling).await?;
+            self.saga(store, in_flight, seconds, measures).await?;
         }
         saga::chart(&self.report.saga).draw(&drawing(&folder, "saga", store)?)
     }
 
-    async fn saga(&mut self, store: StoreKind, in_flight: u16, seconds: f64, ceiling: bool) -> Result<()> {
+    async fn saga(&mut self, store: StoreKind, in_flight: u16, seconds: f64, measures: Measures) -> Result<()> {
+        let Measures { ceiling, dtm } = measures;
         eprintln!("saga: {}, {in_flight} in flight ...", database::name(store));
         let component = bytes::Bytes::from(std::fs::read(reprise_tests::guest("transfer-saga")?)?);
         let (in_flight, dir) = (usize::from(in_flight), self.dir.clone());
-        let options = SagaOptions { store, in_flight, seconds, ceiling, component, dir };
+        let options = SagaOptions { store, in_flight, seconds, ceiling, dtm, component, dir };
         self.report.saga.push(saga::measure(&options).await?);
         Ok(())
     }

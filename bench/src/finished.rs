@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::database::{self, Opened};
 use crate::fill::{deploy, fill};
-use crate::load::{self, Done, ORDER};
+use crate::load::{self, Asks, Done, ORDER};
 use crate::recorder::Recorder;
 use crate::runtime::{Place, Running, bank};
 use crate::{Spread, participant};
@@ -69,12 +69,12 @@ pub async fn measure(options: &FinishedOptions) -> Result<Vec<Finished>> {
         runtimes.push((start(place, *count).await?, Done::default()));
     }
     for (running, _) in &runtimes {
-        load::run(running.address, options.in_flight, WARM_UP).await?;
+        load::run(running.address, Asks::Workflow, options.in_flight, WARM_UP).await?;
     }
     let turn = Duration::from_secs_f64(options.seconds / f64::from(TURNS));
     for _ in 0..TURNS {
         for (running, done) in &mut runtimes {
-            done.add(load::run(running.address, options.in_flight, turn).await?);
+            done.add(load::run(running.address, Asks::Workflow, options.in_flight, turn).await?);
         }
     }
     let base = runtimes.first().map(|(_, done)| done.per_second()).context("no count is given")?;

@@ -17,7 +17,21 @@ use uuid::Uuid;
 pub(crate) const ORDER: &str = r#"{"from":"alice","to":"bob","amount":30}"#;
 /// What the answer of one that succeeded has in it.
 pub(crate) const SUCCEEDED: &[u8] = br#""phase":"succeeded""#;
+/// The body of each call of a saga.
+const PAYLOAD: &str = r#"{"account":"alice","amount":30}"#;
 const RECEIPT: &[u8] = br#""output":{"from_balance":70,"to_balance":70}"#;
+
+/// What DTM's face answers to a saga that succeeded.
+const DTM_SUCCEEDED: &[u8] = br#""dtm_result":"SUCCESS""#;
+
+/// How a client asks for a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asks {
+    /// By gid and workflow.
+    Workflow,
+    /// With a saga as DTM's clients send it, whose participant is here.
+    DtmSaga(SocketAddr),
+}
 
 /// One keep-alive connection.
 pub(crate) struct Connection {
@@ -54,7 +68,35 @@ impl Connection {
     }
 
     /// One transfer, checked.
-    async fn transfer(&mut self) -> Result<()> {
+    async fn transfer(&mut self, asks: Asks) -> Result<()> {
+        match asks {
+            Asks::Workflow => self.workflow().await,
+            Asks::DtmSaga(participant) => self.dtm_saga(participant).await,
+        }
+    }
+
+    async fn dtm_saga(&mut self, bank: SocketAddr) -> Result<()> {
+        let step = |what: &str| {
+            let (action, compensate) = (format!("http://{bank}/{what}"), format!("http://{bank}/{what}/revert"));
+            serde_json::json!({ "action": action, "compensate": compensate })
+        };
+        let body = serde_json::json!({
+            "gid": Uuid::now_v7().simple().to_string(),
+            "trans_type": "saga",
+            "steps": [step("transfer-out"), step("transfer-in")],
+            "payloads": [PAYLOAD, PAYLOAD],
+            "wait_result": true,
+        });
+        let (status, body) = self
+            .send(Method::POST, "/api/dtmsvr/submit", "application/json", body.to_string().into())
+            .await
+            .context("a saga")?;
+        let right = status == StatusCode::OK && contains(&body, DTM_SUCCEEDED);
+        ensure!(right, "a saga was answered {status}: {}", String::from_utf8_lossy(&body));
+        Ok(())
+    }
+
+    async fn workflow(&mut self) -> Result<()> {
         // Later gids sort after earlier ones, as a caller who knows the store would choose them.
         let path = format!("/v1/executions/{}?workflow=transfer&wait=true", Uuid::now_v7());
         let (status, body) = self
@@ -91,7 +133,7 @@ impl Done {
 }
 
 /// Keeps `in_flight` transfers under way at `address` for `time`. The connections are opened before the clock starts.
-pub(crate) async fn run(address: SocketAddr, in_flight: usize, time: Duration) -> Result<Done> {
+pub(crate) async fn run(address: SocketAddr, asks: Asks, in_flight: usize, time: Duration) -> Result<Done> {
     let mut connections = Vec::with_capacity(in_flight);
     for _ in 0..in_flight {
         connections.push(Connection::open(address).await?);
@@ -103,7 +145,7 @@ pub(crate) async fn run(address: SocketAddr, in_flight: usize, time: Duration) -
             let mut latencies = Vec::new();
             while began.elapsed() < time {
                 let sent = Instant::now();
-                connection.transfer().await?;
+                connection.transfer(asks).await?;
                 latencies.push(sent.elapsed());
             }
             anyhow::Ok(latencies)

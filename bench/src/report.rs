@@ -173,7 +173,9 @@ impl Report {
         )?;
         for row in &self.saga {
             let (commits, per_commit) = (number(row.commits_per_s, 0), number(row.workflows_per_commit, 1));
-            write!(f, "      {:>8} {:>10} {:>12.0} ", row.store, row.in_flight, row.workflows_per_s)?;
+            // Sagas of DTM's clients are marked.
+            let mark = if row.face == "dtm" { "dtm" } else { "" };
+            write!(f, " {mark:>4} {:>8} {:>10} {:>12.0} ", row.store, row.in_flight, row.workflows_per_s)?;
             write!(f, "{:>7.2} {:>7.2} {:>7.3} ", row.p50_ms, row.p99_ms, row.cpu_ms_per_workflow)?;
             let (ceiling, p50) = (number(row.ceiling_per_s, 0), number(row.ceiling_p50_ms, 2));
             write!(f, "{commits:>10} {per_commit:>11} | {ceiling:>9} {p50:>7} ")?;

@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use http::Method;
-use reprise::config::{Config, StoreKind};
+use reprise::config::{Config, DtmConfig, StoreKind};
 use reprise::serve::{ServeError, Server};
 use reprise_outbound::Participant;
 use tempfile::TempDir;
@@ -53,6 +53,12 @@ impl Place {
         Ok(Self::of(self.config.store, self.config.participants.clone(), folder(dir)?, database))
     }
 
+    /// Lets the runtime that is started here serve DTM's clients too.
+    pub(crate) fn serve_dtm(&mut self) {
+        self.config.dtm =
+            DtmConfig { enabled: true, listen: "127.0.0.1:0".into(), grpc_listen: "127.0.0.1:0".into(), ..DtmConfig::default() };
+    }
+
     fn of(
         store: StoreKind,
         participants: BTreeMap<String, Participant>,
@@ -81,6 +87,8 @@ fn folder(dir: &Path) -> Result<TempDir> {
 pub(crate) struct Running {
     /// Where.
     pub(crate) address: SocketAddr,
+    /// Where DTM's clients find it, if they do.
+    pub(crate) dtm: Option<SocketAddr>,
     stop: oneshot::Sender<()>,
     server: JoinHandle<Result<(), ServeError>>,
 }
@@ -89,11 +97,12 @@ impl Running {
     pub(crate) async fn start(config: &Config) -> Result<Self> {
         let server = Server::start(config).await.context("the runtime does not start")?;
         let address = server.address();
+        let dtm = server.dtm_addresses().map(|addresses| addresses.http);
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(server.run(async {
             let _ = stopped.await;
         }));
-        Ok(Self { address, stop, server })
+        Ok(Self { address, dtm, stop, server })
     }
 
     /// Uploads a component.

@@ -14,7 +14,7 @@ use reprise_outbound::OutboundConfig;
 use serde::Serialize;
 
 use crate::database::{self, Gauge};
-use crate::load::{self, Done};
+use crate::load::{self, Asks, Done};
 use crate::machine::cpu_time;
 use crate::plot::{Chart, NamesAt};
 use crate::runtime::{Place, Running, bank};
@@ -36,6 +36,8 @@ pub struct SagaOptions {
     pub seconds: f64,
     /// Whether the orchestrator is measured too.
     pub ceiling: bool,
+    /// Whether clients send sagas as DTM's do, in place of triggering the workflow.
+    pub dtm: bool,
     /// The component of `transfer-saga`.
     pub component: Bytes,
     /// An existing folder on the disk that is to be measured.
@@ -47,6 +49,8 @@ pub struct SagaOptions {
 pub struct Saga {
     /// `sqlite`, `postgres`, `mysql` or `memory`.
     pub store: &'static str,
+    /// `workflow`, or `dtm` for sagas as DTM's clients send them.
+    pub face: &'static str,
     /// Transfers under way at one time.
     pub in_flight: usize,
     /// Whole transactions, answered `succeeded`.
@@ -76,25 +80,33 @@ pub struct Saga {
 /// # Errors
 /// A server that does not start, or an answer that is not `succeeded`.
 pub async fn measure(options: &SagaOptions) -> Result<Saga> {
-    let participants = bank(participant::start().await?);
+    let participant = participant::start().await?;
+    let participants = bank(participant);
     let bare = OutboundConfig { participants: participants.clone(), ..OutboundConfig::default() };
     let bare = if options.ceiling { Some(orchestrator::start(bare).await?) } else { None };
-    let place = Place::make(options.store, &options.dir, participants).await?;
+    let mut place = Place::make(options.store, &options.dir, participants).await?;
+    if options.dtm {
+        place.serve_dtm();
+    }
     let mut gauge = Gauge::open(&place.config).await?;
     let running = Running::start(&place.config).await?;
     running.deploy("transfer", options.component.clone()).await?;
 
     let turn = Duration::from_secs_f64(options.seconds / f64::from(TURNS));
-    for address in bare.into_iter().chain([running.address]) {
-        load::run(address, options.in_flight, WARM_UP).await?;
+    let (address, asks) = match running.dtm {
+        Some(address) => (address, Asks::DtmSaga(participant)),
+        None => (running.address, Asks::Workflow),
+    };
+    for (address, asks) in bare.map(|bare| (bare, Asks::Workflow)).into_iter().chain([(address, asks)]) {
+        load::run(address, asks, options.in_flight, WARM_UP).await?;
     }
     let (mut ceiling, mut runtime) = (bare.map(|_| Measured::default()), Measured::default());
     for _ in 0..TURNS {
         if let (Some(bare), Some(ceiling)) = (bare, &mut ceiling) {
-            ceiling.turn(load::run(bare, options.in_flight, turn)).await?;
+            ceiling.turn(load::run(bare, Asks::Workflow, options.in_flight, turn)).await?;
         }
         let before = gauge.commits().await?;
-        runtime.turn(load::run(running.address, options.in_flight, turn)).await?;
+        runtime.turn(load::run(address, asks, options.in_flight, turn)).await?;
         if let (Some(before), Some(after)) = (before, gauge.commits().await?) {
             *runtime.commits.get_or_insert(0) += after.saturating_sub(before);
         }
@@ -109,6 +121,7 @@ fn summary(options: &SagaOptions, runtime: Measured, ceiling: Option<Measured>) 
     let (runtime, ceiling) = (runtime.figures(), ceiling.map(Measured::figures));
     Saga {
         store: database::name(options.store),
+        face: if options.dtm { "dtm" } else { "workflow" },
         in_flight: options.in_flight,
         workflows_per_s: runtime.per_s,
         p50_ms: runtime.spread.p50_us / 1e3,

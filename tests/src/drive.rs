@@ -162,7 +162,7 @@ impl Drive {
         loop {
             self.collect();
             let done = match self.session.with(|e| e.step()) {
-                Step::Confirm(_) => unreachable!("no message is prepared here"),
+                Step::Confirm(_) | Step::Steer(_) => unreachable!("no message is prepared here"),
                 Step::Run => self.run(program).await.map(drop).map_err(End::Guest),
                 Step::PhaseTwo { .. } | Step::Close if self.run_is_unsettled() => {
                     self.settle_run();

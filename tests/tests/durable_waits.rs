@@ -27,7 +27,7 @@ use reprise_host::{Host, HostConfig};
 use reprise_outbound::{Outbound, OutboundConfig, Participant};
 use reprise_store::{
     Activity, BlockingStore, Deployment, ExecutionKey, ExecutionRow, ListFilter, SqliteOptions, SqliteStore, Store,
-    StoreError, Write, Written,
+    StoreError, Topic, Write, Written,
 };
 use reprise_tests::guest;
 use serde_json::{Value, json};
@@ -146,6 +146,22 @@ impl Store for Counting {
         self.inner.resume_participant(name).await
     }
 
+    async fn topics(&self, after: Option<&str>, limit: u32) -> Result<Vec<Topic>, StoreError> {
+        self.inner.topics(after, limit).await
+    }
+
+    async fn topic(&self, name: &str) -> Result<Option<Topic>, StoreError> {
+        self.inner.topic(name).await
+    }
+
+    async fn put_topic(&self, topic: &Topic) -> Result<bool, StoreError> {
+        self.inner.put_topic(topic).await
+    }
+
+    async fn delete_topic(&self, name: &str) -> Result<bool, StoreError> {
+        self.inner.delete_topic(name).await
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         self.inner.ping().await
     }
@@ -237,7 +253,7 @@ async fn commits_of(package: &str, input: Value, answers: impl Fn(&Arc<Counting>
             input: serde_json::to_vec(&input)?,
             on_trap: OnTrap::Quarantine,
             timeout_ms: None,
-            prepare: None,
+            start: reprise_coordinator::Start::AtOnce,
         };
         let (_, status) = coordinator.trigger_and_wait(trigger, LONGEST).await?;
         ensure!(status.phase == Phase::Succeeded && status.activity == Activity::Finished, "{status:?}");

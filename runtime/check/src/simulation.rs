@@ -112,7 +112,7 @@ impl Simulation<'_> {
     /// One step of the execution, as the engine wants it.
     async fn advance(&mut self) -> Result<(), Halt> {
         match self.with(|execution| execution.step()) {
-            Step::Confirm(_) => unreachable!("these executions are no messages"),
+            Step::Confirm(_) | Step::Steer(_) => unreachable!("these executions run a guest at once"),
             Step::Run => self.run().await,
             // What is next may depend on results that are still to come.
             Step::PhaseTwo { .. } | Step::Close => {
@@ -123,7 +123,7 @@ impl Simulation<'_> {
                         self.with(Execution::close);
                         self.collect()
                     }
-                    Step::Confirm(_) | Step::Run | Step::Finish { .. } | Step::Done => Ok(()),
+                    Step::Confirm(_) | Step::Steer(_) | Step::Run | Step::Finish { .. } | Step::Done => Ok(()),
                 }
             }
             Step::Finish { index, registration } => {

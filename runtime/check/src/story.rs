@@ -61,6 +61,10 @@ impl Story {
             Entry::Started { .. }
             | Entry::Admitted { .. }
             | Entry::Submitted { .. }
+            | Entry::Opened { .. }
+            | Entry::Enlisted { .. }
+            | Entry::Reported(_)
+            | Entry::Forced { .. }
             | Entry::Completed { .. }
             | Entry::TimerFired { .. }
             | Entry::Canceled { .. }

@@ -1,6 +1,6 @@
 //! What a trigger asks for and what it is told.
 
-use reprise_engine::{Gid, OnTrap, Operation, WorkflowName};
+use reprise_engine::{Gid, OnTrap, Operation, Steering, WorkflowName};
 use thiserror::Error;
 
 /// A request to run a workflow.
@@ -16,8 +16,22 @@ pub struct Trigger {
     pub on_trap: OnTrap,
     /// How long `run` may take in all, milliseconds; then everything is rolled back.
     pub timeout_ms: Option<u64>,
-    /// Of a two-phase message: it does not run before the sender says so, or answers for itself.
-    pub prepare: Option<Prepare>,
+    /// When and how it begins.
+    pub start: Start,
+}
+
+/// When and how an execution begins.
+#[derive(Debug, Clone, Default)]
+pub enum Start {
+    /// At once.
+    #[default]
+    AtOnce,
+    /// A two-phase message: it does not run before the sender says so, or answers for itself.
+    Prepared(Prepare),
+    /// A message whose sender has committed already: at once, and without a way back.
+    Submitted,
+    /// Not by itself: its branches are registered from outside, and so it is decided.
+    Steered(Steering),
 }
 
 /// How a two-phase message waits for its sender.
@@ -72,6 +86,9 @@ pub enum TriggerError {
     /// The store does not answer or does not take writes.
     #[error("{0}; the execution may or may not be admitted: repeat the trigger with the same gid")]
     Unavailable(String),
+    /// The name is one of the runtime's own programs, and this is not how they begin.
+    #[error("`{0}` is part of the runtime and has another way to begin; see docs/dtm.md")]
+    Reserved(WorkflowName),
     /// The component can't be loaded.
     #[error("the component of the workflow can't be loaded: {0}")]
     Component(String),

@@ -10,6 +10,7 @@ use reprise_engine::{
 };
 use reprise_outbound::{Admitted, Call, Outbound, Wait};
 use serde::Serialize;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{instant_of, now, timestamp_of};
@@ -68,11 +69,19 @@ pub struct CallState {
 
 /// The calls of one execution that are in flight.
 #[derive(Debug, Default)]
-pub(crate) struct CallBoard(Mutex<HashMap<Slot, CallState>>);
+pub(crate) struct CallBoard {
+    calls: Mutex<HashMap<Slot, CallState>>,
+    hurry: Notify,
+}
 
 impl CallBoard {
     fn with<R>(&self, f: impl FnOnce(&mut HashMap<Slot, CallState>) -> R) -> R {
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut self.calls.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Ends every pause between two attempts.
+    pub(crate) fn hurry(&self) {
+        self.hurry.notify_waiters();
     }
 
     /// All of them, by branch.
@@ -239,6 +248,7 @@ impl<'a> Effort<'a> {
         if let Some(due) = self.state.next_attempt_at {
             tokio::select! {
                 () = self.stop.cancelled() => {}
+                () = self.caller.board.hurry.notified() => {}
                 () = tokio::time::sleep_until(instant_of(due)) => {}
             }
         }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use reprise_engine::{Execution, Gid, Phase};
+use reprise_engine::{BranchEnd, BranchOptions, Execution, Gid, Heard, Op, Operation, Report, RunResult, SubmittedBy};
 use reprise_store::{Activity, ExecutionRow, StoreError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -19,14 +19,54 @@ use crate::take_up::TakeUp;
 /// Before an execution is looked for again that was on its way somewhere.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What the sender of a two-phase message says about its local transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MessageVerdict {
-    /// It is committed: run.
+/// Something said to an execution. Each may be repeated: the same again changes nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "word", rename_all = "kebab-case")]
+pub enum Word {
+    /// The local transaction of a message's sender is committed: run.
     Submit,
     /// It is not and never will be: end as failed.
     Abort,
+    /// A branch of an execution that is steered from outside.
+    Enlist {
+        /// What participants know it by.
+        name: String,
+        /// What its ends do.
+        ends: Vec<End>,
+    },
+    /// Something done in such an execution.
+    Report {
+        /// What.
+        report: Report,
+    },
+    /// The decision on such an execution: commit.
+    Commit {
+        /// Its output.
+        output: Vec<u8>,
+    },
+    /// The decision on such an execution: roll back.
+    RollBack {
+        /// Why.
+        reason: String,
+    },
+    /// An operator ends it as failed, whatever it waits for. Nothing more is called.
+    Force {
+        /// Why.
+        reason: String,
+    },
+    /// What waits for its next attempt does so no longer.
+    Hurry,
+}
+
+/// What an end of a branch does, as it is said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    /// `Commit` or `Rollback`.
+    pub op: Op,
+    /// The call.
+    pub operation: Operation,
+    /// Its options in recorded form.
+    pub options: String,
 }
 
 /// Why a command has no effect.
@@ -45,6 +85,14 @@ pub enum CommandError {
         gid: Gid,
         /// `submitted` or `aborted`.
         decided: &'static str,
+    },
+    /// It contradicts what was said before, or a limit.
+    #[error("`{gid}`: {why}")]
+    Contrary {
+        /// Which.
+        gid: Gid,
+        /// What it contradicts.
+        why: String,
     },
     /// Its journal can't be read.
     #[error("the journal of `{gid}` can't be read: {why}")]
@@ -68,45 +116,58 @@ pub enum CommandError {
 /// A command on its way to the driver.
 #[derive(Debug)]
 pub(crate) struct Command {
-    pub(crate) verdict: MessageVerdict,
+    /// Boxed: each execution in memory has places for some of these.
+    pub(crate) word: Box<Word>,
     pub(crate) reply: oneshot::Sender<Told>,
 }
 
-/// What the driver makes of a verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the driver makes of a word.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Told {
     /// It is so, now or since before.
     Agreed,
     /// The other is decided.
-    Contrary(&'static str),
+    Decided(&'static str),
+    /// It can't be so.
+    Contrary(String),
     /// No message.
     NotPrepared,
 }
 
 impl Coordinator {
-    /// Tells a prepared message what became of its sender's local transaction. The same verdict may be repeated.
+    /// Says something to an execution, wherever it is. Returns when it is durable.
     ///
     /// # Errors
     /// [`CommandError`].
-    pub async fn decide(&self, gid: &Gid, verdict: MessageVerdict) -> Result<Status, CommandError> {
-        let mut errand = Errand::new(gid, verdict, self.shared.config.answer_wait);
-        let told = self.told(gid, verdict, &mut errand).await;
+    pub async fn say(&self, gid: &Gid, word: Word) -> Result<(), CommandError> {
+        let mut errand = Errand::new(gid, &word, self.shared.config.answer_wait);
+        let told = self.told(gid, &word, &mut errand).await;
         errand.end(self.shared.store.cluster()).await;
         match told? {
-            Told::Agreed => self.status(gid).await.map_err(|error| match error {
-                StatusError::Unknown(gid) => CommandError::Unknown(gid),
-                StatusError::Journal { gid, source } => CommandError::Journal { gid, why: source.to_string() },
-                StatusError::Store(error) => CommandError::Store(error),
-            }),
-            Told::Contrary(decided) => Err(CommandError::Decided { gid: gid.clone(), decided }),
+            Told::Agreed => Ok(()),
+            Told::Decided(decided) => Err(CommandError::Decided { gid: gid.clone(), decided }),
+            Told::Contrary(why) => Err(CommandError::Contrary { gid: gid.clone(), why }),
             Told::NotPrepared => Err(CommandError::NotPrepared(gid.clone())),
         }
     }
 
-    /// What the execution makes of a verdict, wherever it is.
-    async fn told(&self, gid: &Gid, verdict: MessageVerdict, errand: &mut Errand) -> Result<Told, CommandError> {
+    /// Says something to an execution, and tells how it stands then.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn decide(&self, gid: &Gid, word: Word) -> Result<Status, CommandError> {
+        self.say(gid, word).await?;
+        self.status(gid).await.map_err(|error| match error {
+            StatusError::Unknown(gid) => CommandError::Unknown(gid),
+            StatusError::Journal { gid, source } => CommandError::Journal { gid, why: source.to_string() },
+            StatusError::Store(error) => CommandError::Store(error),
+        })
+    }
+
+    /// What the execution makes of a word, wherever it is.
+    async fn told(&self, gid: &Gid, word: &Word, errand: &mut Errand) -> Result<Told, CommandError> {
         loop {
-            if let Some(told) = self.tell(gid, verdict).await {
+            if let Some(told) = self.tell(gid, word).await {
                 return Ok(told);
             }
             if self.shared.stop.is_cancelled() {
@@ -114,10 +175,13 @@ impl Coordinator {
             }
             // It is not in memory, or left it before it could listen.
             let row = self.shared.store.execution(gid).await?.ok_or_else(|| CommandError::Unknown(gid.clone()))?;
-            let execution = self.fold(&row).await?;
-            let listens = row.progress.activity != Activity::Finished && execution.unconfirmed().is_some();
-            if !listens {
-                return Ok(judge(&execution, verdict));
+            let mut execution = self.fold(&row).await?;
+            // Tried out on a copy: who owns it must hear what changes it.
+            let before = execution.next_seq();
+            let told = hear(&mut execution, word);
+            let is_over = row.progress.activity == Activity::Finished;
+            if is_over || (execution.next_seq() == before && *word != Word::Hurry) {
+                return Ok(told);
             }
             match self.shared.store.cluster().filter(|_| row.elsewhere) {
                 Some(cluster) => errand.run(cluster, row.key).await?,
@@ -128,10 +192,10 @@ impl Coordinator {
     }
 
     /// What the driver answers; none if there is none, or it left.
-    pub(crate) async fn tell(&self, gid: &Gid, verdict: MessageVerdict) -> Option<Told> {
+    pub(crate) async fn tell(&self, gid: &Gid, word: &Word) -> Option<Told> {
         let live = self.shared.live.get(gid).map(|live| live.value().clone())?;
         let (reply, told) = oneshot::channel();
-        live.commands.send(Command { verdict, reply }).await.ok()?;
+        live.commands.send(Command { word: Box::new(word.clone()), reply }).await.ok()?;
         told.await.ok()
     }
 
@@ -143,14 +207,71 @@ impl Coordinator {
     }
 }
 
-/// What a verdict means where it can change nothing any more.
-pub(crate) fn judge(execution: &Execution, verdict: MessageVerdict) -> Told {
-    let was_submitted = execution.was_submitted();
-    match (execution.rules().query_back.is_some(), was_submitted, verdict) {
-        (false, ..) => Told::NotPrepared,
-        (true, true, MessageVerdict::Submit) | (true, false, MessageVerdict::Abort) => Told::Agreed,
-        (true, true, MessageVerdict::Abort) => Told::Contrary("submitted"),
-        (true, false, MessageVerdict::Submit) if execution.phase() == Phase::Running => Told::Agreed,
-        (true, false, MessageVerdict::Submit) => Told::Contrary("aborted"),
+/// Says a word to an execution in memory. What it changes is in the outbox.
+pub(crate) fn hear(execution: &mut Execution, word: &Word) -> Told {
+    match word {
+        Word::Submit => match submit(execution) {
+            Some(told) => told,
+            None => decision(execution.decide_from_outside(RunResult::Output(Vec::new()))),
+        },
+        Word::Abort => {
+            let is_message = execution.rules().query_back.is_some();
+            if execution.unconfirmed().is_some() {
+                execution.fail_run("the sender aborted the message".into());
+                return Told::Agreed;
+            }
+            match (is_message, execution.was_submitted()) {
+                (false, false) if execution.is_steered() => {
+                    let reason = "aborted".to_owned();
+                    decision(execution.decide_from_outside(RunResult::Failure { message: reason, details: Vec::new() }))
+                }
+                (false, false) => Told::NotPrepared,
+                (_, true) => Told::Decided("submitted"),
+                (true, false) => Told::Agreed,
+            }
+        }
+        Word::Enlist { name, ends } => {
+            let mut whole = Vec::with_capacity(ends.len());
+            for End { op, operation, options } in ends {
+                match BranchOptions::from_recorded(options) {
+                    Ok(options) => whole.push(BranchEnd { op: *op, operation: operation.clone(), options }),
+                    Err(error) => return Told::Contrary(error.to_string()),
+                }
+            }
+            decision(execution.enlist(name, whole))
+        }
+        Word::Report { report } => decision(execution.report(report.clone())),
+        Word::Commit { output } => decision(execution.decide_from_outside(RunResult::Output(output.clone()))),
+        Word::RollBack { reason } => {
+            let result = RunResult::Failure { message: reason.clone(), details: Vec::new() };
+            decision(execution.decide_from_outside(result))
+        }
+        Word::Force { reason } => {
+            if execution.force(reason.clone()) || execution.was_forced() {
+                Told::Agreed
+            } else {
+                Told::Contrary(format!("it is {} already", execution.phase()))
+            }
+        }
+        Word::Hurry => Told::Agreed,
+    }
+}
+
+/// What `submit` is to a message; none if it is no message.
+fn submit(execution: &mut Execution) -> Option<Told> {
+    if execution.submit_message(SubmittedBy::Sender) || execution.was_submitted() {
+        return Some(Told::Agreed);
+    }
+    match (execution.rules().query_back.is_some(), execution.is_steered()) {
+        (true, _) => Some(Told::Decided("aborted")),
+        (false, true) => None,
+        (false, false) => Some(Told::NotPrepared),
+    }
+}
+
+fn decision(heard: Heard) -> Told {
+    match heard {
+        Heard::New | Heard::Known => Told::Agreed,
+        Heard::Refused(why) => Told::Contrary(why),
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use reprise_engine::{Completeness, GuestLimits};
 
+use crate::native::Native;
+
 /// Settings of the coordinator.
 #[derive(Debug, Clone)]
 pub struct CoordinatorConfig {
@@ -31,6 +33,8 @@ pub struct CoordinatorConfig {
     pub newer_wait: Duration,
     /// Whether calls of executions admitted from now on must say how they are undone.
     pub completeness: Completeness,
+    /// Workflows that are part of the runtime.
+    pub natives: Vec<Native>,
 }
 
 impl Default for CoordinatorConfig {
@@ -48,6 +52,7 @@ impl Default for CoordinatorConfig {
             answer_wait: Duration::from_secs(15),
             newer_wait: Duration::from_secs(10),
             completeness: Completeness::default(),
+            natives: Vec::new(),
         }
     }
 }

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use dashmap::mapref::entry::Entry as Slot;
 use dashmap::{DashMap, DashSet};
 use futures::FutureExt as _;
-use reprise_engine::{Digest, EntryRecord, Execution, Gid, QueryBack, Rules, Seq, Timestamp, WorkflowName};
+use reprise_engine::{
+    Completeness, Digest, EntryRecord, Execution, Gid, QueryBack, Rules, Seq, Timestamp, WorkflowName,
+};
 use reprise_host::{Host, Program};
 use reprise_outbound::Outbound;
 use reprise_store::{Activity, Deployment, ExecutionKey, InputHash, Store, StoreError};
@@ -16,7 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::admission::{Trigger, TriggerError, Triggered};
+use crate::admission::{Start, Trigger, TriggerError, Triggered};
 use crate::calls::CallBoard;
 use crate::clock::now;
 use crate::command::Command;
@@ -26,6 +28,7 @@ use crate::driver::{Driver, Origin};
 use crate::events::{Event, Events};
 use crate::journal_writer::{JournalWriter, News};
 use crate::lease::Lease;
+use crate::native::Natives;
 use crate::take_up::TakeUp;
 use crate::wake::Waker;
 use crate::{cluster, sweep, wake};
@@ -47,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) host: Host,
     pub(crate) outbound: Outbound,
+    pub(crate) natives: Natives,
     pub(crate) writer: JournalWriter,
     pub(crate) events: Events,
     pub(crate) live: DashMap<Gid, Arc<Live>>,
@@ -108,6 +112,7 @@ impl Coordinator {
             active: Arc::new(Semaphore::new(config.active_max)),
             instances: Arc::new(Semaphore::new(config.instances)),
             deployments: Deployments::of(&*store),
+            natives: Natives::new(config.natives.clone()),
             config,
             store,
             host,
@@ -167,8 +172,7 @@ impl Coordinator {
         if let Some(live) = running {
             return self.attach(&trigger, input_hash, &live).await;
         }
-        let deployment = self.newest(&trigger.workflow).await?;
-        let program = self.program(deployment.digest).await.map_err(TriggerError::Component)?;
+        let (digest, program) = self.pinned(&trigger).await?;
         let Ok(permit) = shared.active.clone().try_acquire_owned() else {
             return Err(TriggerError::Busy { most: shared.config.active_max });
         };
@@ -184,27 +188,52 @@ impl Coordinator {
             drop(permit);
             return self.attach(&trigger, input_hash, &other).await;
         }
-        let rules = self.rules(&trigger);
-        let Trigger { gid, workflow, input, .. } = trigger.clone();
-        let limits = shared.config.limits;
-        let execution = Execution::start(gid.clone(), workflow, deployment.digest, input, rules, limits, now());
-        let origin = Origin::Trigger { execution: Box::new(execution), program };
-        let driver = Driver::new(shared.clone(), gid, live.clone(), commands, origin);
+        let origin = Origin::Trigger { execution: Box::new(self.begin(trigger.clone(), digest)), program };
+        let driver = Driver::new(shared.clone(), trigger.gid.clone(), live.clone(), commands, origin);
         self.spawn(driver, permit);
         self.admitted(&trigger, input_hash, &live).await.map(|()| Triggered::Admitted).or_else(|e| e)
     }
 
-    fn rules(&self, trigger: &Trigger) -> Rules {
-        let now = now();
-        let query_back = trigger.prepare.as_ref();
-        Rules {
-            on_trap: trigger.on_trap,
-            completeness: self.shared.config.completeness,
-            deadline: trigger.timeout_ms.map(|ms| now.plus_ms(ms)),
-            query_back: query_back.map(|prepare| QueryBack {
-                operation: prepare.query_back.clone(),
-                due: now.plus_ms(prepare.check_after_ms),
-            }),
+    /// What an execution of this trigger is pinned to, and the program, if it has one.
+    async fn pinned(&self, trigger: &Trigger) -> Result<(Digest, Option<Arc<Program>>), TriggerError> {
+        let Some(digest) = self.shared.natives.digest(&trigger.workflow) else {
+            let deployment = self.newest(&trigger.workflow).await?;
+            let program = self.shared.program(deployment.digest).await.map_err(TriggerError::Component)?;
+            return match trigger.start {
+                Start::Steered(_) => Err(TriggerError::Reserved(trigger.workflow.clone())),
+                Start::AtOnce | Start::Prepared(_) | Start::Submitted => Ok((deployment.digest, Some(program))),
+            };
+        };
+        let program = self.shared.natives.program(digest);
+        match (&trigger.start, &program) {
+            (Start::Steered(_), Some(_)) | (Start::AtOnce | Start::Prepared(_) | Start::Submitted, None) => {
+                Err(TriggerError::Reserved(trigger.workflow.clone()))
+            }
+            _ => Ok((digest, program)),
+        }
+    }
+
+    fn begin(&self, trigger: Trigger, digest: Digest) -> Execution {
+        let (now, limits) = (now(), self.shared.config.limits);
+        let Trigger { gid, workflow, input, on_trap, timeout_ms, start } = trigger;
+        // What the runtime's own programs call follows their own rules.
+        let is_native = self.shared.natives.digest(&workflow).is_some();
+        let completeness = if is_native { Completeness::Lenient } else { self.shared.config.completeness };
+        let deadline = timeout_ms.map(|ms| now.plus_ms(ms));
+        let mut rules = Rules { on_trap, completeness, deadline, query_back: None };
+        match start {
+            Start::AtOnce => Execution::start(gid, workflow, digest, input, rules, limits, now),
+            Start::Prepared(prepare) => {
+                let due = now.plus_ms(prepare.check_after_ms);
+                rules.query_back = Some(QueryBack { operation: prepare.query_back, due });
+                Execution::start(gid, workflow, digest, input, rules, limits, now)
+            }
+            Start::Submitted => {
+                let mut execution = Execution::start(gid, workflow, digest, input, rules, limits, now);
+                execution.submit_at_once();
+                execution
+            }
+            Start::Steered(steering) => Execution::open(gid, workflow, digest, input, (rules, steering), limits, now),
         }
     }
 
@@ -278,11 +307,6 @@ impl Coordinator {
         Ok(deployment)
     }
 
-    /// The program of a digest, from memory, the host's cache, or the store. The error is for people.
-    pub(crate) async fn program(&self, digest: Digest) -> Result<Arc<Program>, String> {
-        self.shared.program(digest).await
-    }
-
     pub(crate) fn spawn(&self, driver: Driver, permit: OwnedSemaphorePermit) {
         let (shared, gid, live) = (self.shared.clone(), driver.gid().clone(), driver.live().clone());
         self.shared.drivers.spawn(async move {
@@ -341,7 +365,12 @@ impl Shared {
         }
     }
 
+    /// The program of a digest: one of the runtime, or a component from memory, the host's cache, or the store. The
+    /// error is for people.
     pub(crate) async fn program(&self, digest: Digest) -> Result<Arc<Program>, String> {
+        if let Some(program) = self.natives.program(digest) {
+            return Ok(program);
+        }
         if let Some(program) = self.host.program(digest).await.map_err(|e| e.to_string())? {
             return Ok(program);
         }

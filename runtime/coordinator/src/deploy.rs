@@ -34,6 +34,9 @@ pub enum DeployError {
     /// It can't run here.
     #[error(transparent)]
     Component(#[from] ComponentError),
+    /// The name is taken.
+    #[error("`{0}` is a workflow of the runtime; deploy under another name")]
+    Reserved(WorkflowName),
     /// It can't be kept.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -47,6 +50,9 @@ impl Coordinator {
     /// [`DeployError`].
     pub async fn deploy(&self, workflow: WorkflowName, component: Vec<u8>) -> Result<Deployed, DeployError> {
         let shared = &self.shared;
+        if shared.natives.digest(&workflow).is_some() {
+            return Err(DeployError::Reserved(workflow));
+        }
         let prepared = shared.host.prepare(component.clone()).await?;
         let deployment = shared.store.deploy(&workflow, prepared.digest, &component, now()).await?;
         shared.deployments.remember(&deployment, Instant::now());

@@ -2,10 +2,11 @@
 //!
 //! It runs the guest as far as it can, makes what it recorded durable, then performs what that allows, and reports
 //! each result back. What is next is the engine's word ([`Step`]); the driver only performs it. The rooms: `guest`
-//! (instances, traps), `confirm` (messages whose sender has yet to commit), `phase_two`, `park` (waiting, parking, quarantine), here the event loop they share.
+//! (instances, traps), `outside` (what waits for a word from outside, and words), `phase_two`, `park` (waiting, parking,
+//! quarantine), here the event loop they share.
 
-mod confirm;
 mod guest;
+mod outside;
 mod park;
 mod phase_two;
 
@@ -30,11 +31,12 @@ use crate::coordinator::{Admission, Live, Shared};
 use crate::journal_writer::{Patience, Pending};
 use crate::note::{Note, WaitingCall};
 use crate::status::Status;
+use outside::Awaited;
 
 /// Where an execution comes from.
 pub(crate) enum Origin {
     /// A trigger; nothing is durable yet.
-    Trigger { execution: Box<Execution>, program: Arc<Program> },
+    Trigger { execution: Box<Execution>, program: Option<Arc<Program>> },
     /// The store.
     Store { key: ExecutionKey, note: Option<Note>, upgrade: Option<Digest> },
 }
@@ -50,6 +52,8 @@ enum End {
     Quarantined,
     /// It was not admitted.
     NotAdmitted,
+    /// An operator ended it.
+    Forced,
     /// Somebody else wrote its journal.
     Fenced,
     /// The process stops; the next start goes on.
@@ -93,7 +97,7 @@ pub(crate) struct Driver {
     commands: mpsc::Receiver<Command>,
     /// Answers to commands, given when what they changed is durable.
     answers: Vec<(oneshot::Sender<Told>, Told)>,
-    /// Why the sender of a message can't be asked.
+    /// Why who should say a word can't be asked for it.
     unanswerable: Option<String>,
     /// When `run` must have returned.
     deadline: Option<Timestamp>,
@@ -172,7 +176,7 @@ impl Driver {
                 tracing::error!(gid = %self.gid, "somebody else writes this journal; this process lets go of it");
                 None
             }
-            End::Finished | End::Quarantined | End::NotAdmitted | End::Stopped => None,
+            End::Finished | End::Forced | End::Quarantined | End::NotAdmitted | End::Stopped => None,
         };
         self.shared.left(&self.gid, &self.live, wake_at);
         // Nobody may wait for an admission that will not come.
@@ -191,8 +195,10 @@ impl Driver {
             return end;
         }
         loop {
-            if let Err(end) = self.advance().await {
-                return end;
+            match self.advance().await {
+                Ok(()) => {}
+                Err(End::Forced) => return self.forced().await,
+                Err(end) => return end,
             }
         }
     }
@@ -202,7 +208,7 @@ impl Driver {
             Some(Origin::Trigger { execution, program }) => {
                 self.deadline = execution.rules().deadline;
                 self.session = Some(Session::new(*execution));
-                self.program = Some(program);
+                self.program = program;
                 Ok(())
             }
             Some(Origin::Store { key, note, upgrade }) => {
@@ -219,8 +225,10 @@ impl Driver {
 
     /// One step of the execution, as the engine wants it.
     async fn advance(&mut self) -> Result<(), End> {
+        self.listen()?;
         match self.with(|execution| execution.step()) {
-            Step::Confirm(query_back) => self.confirm(query_back).await,
+            Step::Confirm(query_back) => self.await_word(Awaited::Sender(query_back)).await,
+            Step::Steer(steering) => self.await_word(Awaited::Steering(steering)).await,
             Step::Run => self.run().await,
             Step::PhaseTwo { .. } => self.phase_two().await,
             Step::Close => self.close().await,
@@ -267,7 +275,7 @@ impl Driver {
             }
         }
         let activity = if done { Activity::Finished } else { Activity::Active };
-        let note = self.confirm_note();
+        let note = self.word_note();
         let row = (phase, activity, self.with(|execution| execution.digest()), note.is_some());
         let progress = (self.row != Some(row)).then(|| self.progress(activity, None, note.as_ref()));
         let answers = std::mem::take(&mut self.answers);
@@ -424,7 +432,7 @@ impl Driver {
                         Ok(false)
                     }
                     Slot::QueryBack => {
-                        self.queried(&result);
+                        self.asked(&result);
                         Ok(false)
                     }
                 }
@@ -435,10 +443,7 @@ impl Driver {
                 self.session().wake();
                 Ok(news)
             }
-            Happened::Command(command) => {
-                self.command(command);
-                Ok(false)
-            }
+            Happened::Command(command) => self.command(command).map(|()| false),
             Happened::Deadline | Happened::Stop | Happened::Idle => Ok(false),
         }
     }

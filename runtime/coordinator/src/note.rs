@@ -19,6 +19,14 @@ pub enum Note {
         /// When, if the sender does not say so by itself.
         due: Timestamp,
     },
+    /// It is steered from outside, and nobody has decided it.
+    Steered {
+        /// When something happens by itself.
+        due: Timestamp,
+        /// Who is called then; it is rolled back if nobody is.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        calls: Option<String>,
+    },
     /// Its journal holds what only a newer runtime can read: it waits for one.
     Newer {
         /// What it holds.
@@ -63,7 +71,9 @@ impl Note {
                 calls.iter_mut().for_each(|call| call.made = call.made.max(1));
                 Self::Waiting { calls }
             }
-            other @ (Self::Prepared { .. } | Self::Newer { .. } | Self::Quarantined { .. }) => other,
+            other @ (Self::Prepared { .. } | Self::Steered { .. } | Self::Newer { .. } | Self::Quarantined { .. }) => {
+                other
+            }
         }
     }
 

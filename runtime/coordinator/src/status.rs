@@ -49,7 +49,9 @@ impl Status {
         let ExecutionRow { key, execution, progress, elsewhere } = row;
         // While somebody works on it, the row keeps what the activation before it has left.
         let note = progress.note.as_deref().and_then(Note::from_json);
-        let holds = |note: &Note| progress.activity != Activity::Active || matches!(note, Note::Prepared { .. });
+        let holds = |note: &Note| {
+            progress.activity != Activity::Active || matches!(note, Note::Prepared { .. } | Note::Steered { .. })
+        };
         Self {
             key,
             gid: execution.gid,

@@ -7,14 +7,14 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::ids::{BranchId, Digest, Gid, Seq, Ticket, Timestamp, WorkflowName};
 use crate::operation::{Op, Operation};
 use crate::options::BranchOptions;
-use crate::outcome::Headers;
-use crate::rules::{OnTrap, Rules};
+use crate::result::{CallResult, RunResult};
+use crate::rules::{OnTrap, Rules, Steering};
 
 /// Version of the stored form written today. Older ones stay readable for ever.
 const VERSION: u8 = 1;
 
 /// Number of the newest kind of entry.
-const NEWEST_KIND: u8 = 11;
+const NEWEST_KIND: u8 = 15;
 
 /// What is recorded. Stored by position (postcard): variants and fields are only ever appended as new variants.
 /// Bytes are marked as such: they are stored as any list, and copied at once instead of one by one.
@@ -123,6 +123,50 @@ pub enum Entry {
         /// Who says so.
         by: SubmittedBy,
     },
+    /// An execution without a guest was admitted: it is steered from outside.
+    Opened {
+        /// Its gid.
+        gid: Gid,
+        /// The name of its kind.
+        workflow: WorkflowName,
+        /// The program it stands for.
+        digest: Digest,
+        /// What it was opened with.
+        #[serde(with = "serde_bytes")]
+        input: Vec<u8>,
+        /// What was agreed when it was opened.
+        rules: Rules,
+        /// How it goes on.
+        steering: Steering,
+    },
+    /// Who steers it registered a branch.
+    Enlisted {
+        /// What participants know the branch by.
+        name: String,
+        /// What its ends do.
+        registered: Vec<Registration>,
+    },
+    /// Who steers it reported something done.
+    Reported(Report),
+    /// An operator ended it; nothing more is called.
+    Forced {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What somebody who steers an execution did in it, to be told when it goes on elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The branch, as who steers it names it.
+    pub branch: String,
+    /// Which part of it.
+    pub op: String,
+    /// What it ended in.
+    pub status: String,
+    /// Its result.
+    #[serde(with = "serde_bytes")]
+    pub data: Vec<u8>,
 }
 
 /// Who says that a local transaction is committed.
@@ -169,143 +213,19 @@ pub enum Undo {
 }
 
 impl Undo {
+    /// Bytes of payload, for limits.
+    pub(crate) fn payload_bytes(&self) -> usize {
+        match self {
+            Self::Operation { operation, .. } => operation.payload_bytes(),
+            Self::Handler { name, payload, .. } => name.len() + payload.len(),
+        }
+    }
+
     /// The branch's options when it was registered, in recorded form.
     #[must_use]
     pub fn options(&self) -> &str {
         match self {
             Self::Operation { options, .. } | Self::Handler { options, .. } => options,
-        }
-    }
-}
-
-/// What an operation ended in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CallResult {
-    /// Done.
-    Success {
-        /// HTTP status or gRPC code.
-        status: u16,
-        /// Response body.
-        #[serde(with = "serde_bytes")]
-        body: Vec<u8>,
-    },
-    /// Refused.
-    Failure {
-        /// HTTP status or gRPC code.
-        status: u16,
-        /// Response body.
-        #[serde(with = "serde_bytes")]
-        body: Vec<u8>,
-    },
-    /// The allowed attempts are used up.
-    Exhausted {
-        /// How many.
-        attempts: u32,
-        /// The last error.
-        error: String,
-    },
-    /// The deadline has passed.
-    Deadline {
-        /// Attempts until then.
-        attempts: u32,
-        /// The last error.
-        error: String,
-    },
-    /// The guest gave it up.
-    Canceled,
-    /// It can't be performed as it stands.
-    Invalid(String),
-    /// A whole answer, where the guest asked for it.
-    Response {
-        /// HTTP status or gRPC code.
-        status: u16,
-        /// In order, names in lower case.
-        headers: Headers,
-        /// Response body.
-        #[serde(with = "serde_bytes")]
-        body: Vec<u8>,
-        /// Whether it means that the participant refused.
-        refused: bool,
-    },
-}
-
-impl CallResult {
-    /// Whether the participant certainly did nothing.
-    #[must_use]
-    pub const fn did_nothing(&self) -> bool {
-        match self {
-            Self::Failure { .. } | Self::Invalid(_) | Self::Response { refused: true, .. } => true,
-            Self::Success { .. }
-            | Self::Response { refused: false, .. }
-            | Self::Exhausted { .. }
-            | Self::Deadline { .. }
-            | Self::Canceled => false,
-        }
-    }
-
-    /// Whether the participant did what it was asked.
-    #[must_use]
-    pub const fn is_success(&self) -> bool {
-        matches!(self, Self::Success { .. } | Self::Response { refused: false, .. })
-    }
-
-    /// Whether a pivot that ended so has happened. To an ordinary HTTP client a 404 is an answer like any other; that
-    /// something was done it does not say.
-    #[must_use]
-    pub const fn passes_pivot(&self) -> bool {
-        match self {
-            Self::Success { .. } => true,
-            Self::Response { status, refused, .. } => !*refused && *status < 400,
-            Self::Failure { .. }
-            | Self::Exhausted { .. }
-            | Self::Deadline { .. }
-            | Self::Canceled
-            | Self::Invalid(_) => false,
-        }
-    }
-
-    /// `success`, `failure`, `exhausted`, `deadline`, `canceled`, `invalid`.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Success { .. } | Self::Response { refused: false, .. } => "success",
-            Self::Failure { .. } | Self::Response { refused: true, .. } => "failure",
-            Self::Exhausted { .. } => "exhausted",
-            Self::Deadline { .. } => "deadline",
-            Self::Canceled => "canceled",
-            Self::Invalid(_) => "invalid",
-        }
-    }
-}
-
-/// What `run` returned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RunResult {
-    /// Commit; the output.
-    Output(#[serde(with = "serde_bytes")] Vec<u8>),
-    /// Roll back.
-    Failure {
-        /// For people.
-        message: String,
-        /// For programs.
-        #[serde(with = "serde_bytes")]
-        details: Vec<u8>,
-    },
-}
-
-impl RunResult {
-    /// As the row of an execution stores it: a version byte and the value.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        postcard::to_extend(self, vec![VERSION]).expect("a result is plain data")
-    }
-
-    /// Reads what [`Self::to_bytes`] wrote; none if it is damaged or newer.
-    #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        match bytes.split_first() {
-            Some((&VERSION, bytes)) => postcard::from_bytes(bytes).ok(),
-            Some(_) | None => None,
         }
     }
 }
@@ -399,6 +319,10 @@ impl Entry {
             Self::Upgraded { .. } => 9,
             Self::Admitted { .. } => 10,
             Self::Submitted { .. } => 11,
+            Self::Opened { .. } => 12,
+            Self::Enlisted { .. } => 13,
+            Self::Reported(_) => 14,
+            Self::Forced { .. } => 15,
         }
     }
 
@@ -406,7 +330,7 @@ impl Entry {
     #[must_use]
     pub const fn kind_name(&self) -> &'static str {
         match self {
-            Self::Started { .. } | Self::Admitted { .. } => "started",
+            Self::Started { .. } | Self::Admitted { .. } | Self::Opened { .. } => "started",
             Self::Submitted { .. } => "submitted",
             Self::Intended { .. } => "op-intended",
             Self::Completed { .. } => "op-completed",
@@ -417,6 +341,9 @@ impl Entry {
             Self::Closed => "closed",
             Self::FinishDone { .. } => "finish-done",
             Self::Upgraded { .. } => "upgraded",
+            Self::Enlisted { .. } => "branch-registered",
+            Self::Reported(_) => "reported",
+            Self::Forced { .. } => "forced",
         }
     }
 
@@ -453,7 +380,11 @@ impl Entry {
             | Self::PhaseTwoDone { .. }
             | Self::Closed
             | Self::FinishDone { .. }
-            | Self::Upgraded { .. } => self.kind_name().to_owned(),
+            | Self::Upgraded { .. }
+            | Self::Opened { .. }
+            | Self::Enlisted { .. }
+            | Self::Reported(_)
+            | Self::Forced { .. } => self.kind_name().to_owned(),
         }
     }
 }
@@ -542,7 +473,7 @@ mod tests {
 
     #[test]
     fn the_newest_kind_is_the_last_one() {
-        let newest = Entry::Submitted { by: SubmittedBy::Sender };
+        let newest = Entry::Forced { reason: "why".into() };
         assert_eq!((newest.kind(), newest.encode()[1]), (NEWEST_KIND, NEWEST_KIND));
         let next = [VERSION, NEWEST_KIND + 1, 0, 0, 0, 0];
         assert!(postcard::from_bytes::<Entry>(&next[1..]).is_err(), "a kind was added: raise NEWEST_KIND");

@@ -2,33 +2,37 @@
 //!
 //! The rooms: `fold` makes one from its journal, `guest` has what the guest asks of it and `submit` the calls among
 //! that, `invocation` what is known of the guest that asks, `effect` what it wants done, `phase_two` what follows the
-//! decision.
+//! decision, `steered` executions without a guest.
 
 mod effect;
 mod fold;
 mod guest;
 mod invocation;
 mod phase_two;
+mod steered;
 mod submit;
 
 pub use effect::{Effect, Send, Step};
 pub use fold::HistoryError;
 pub use guest::GuestUndo;
+pub use steered::{BranchEnd, Heard};
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 use thiserror::Error;
 
-use crate::entry::{CallResult, Entry, EntryRecord, Registration, RunResult, SubmittedBy, Undo};
+use crate::entry::{Entry, EntryRecord, Registration, Report, SubmittedBy, Undo};
 use crate::ids::{BranchId, Digest, Gid, Seq, Ticket, Timestamp, WorkflowName};
 use crate::operation::{Op, Operation};
 use crate::options::{BranchOptions, CallEffect};
 use crate::phase::{Phase, PhaseEvent};
 use crate::replay::{Divergence, Recorded, ScopeLog, TicketResult, seed_of};
+use crate::result::{CallResult, RunResult};
 use crate::retry::Pursuit;
-use crate::rules::{QueryBack, Rules};
+use crate::rules::{QueryBack, Rules, Steering};
 
 /// Which guest invocation something belongs to: `run` (none) or the handler of a registration.
 pub type Scope = Option<u32>;
@@ -109,6 +113,13 @@ pub struct Execution {
     submitted: bool,
     /// Whether a pivot has succeeded: no failure from here on.
     pivoted: bool,
+    /// How it goes on if no guest runs.
+    steering: Option<Steering>,
+    /// Branches registered from outside, by what participants call them: number, and place among the registrations.
+    enlisted: BTreeMap<String, (usize, Range<usize>)>,
+    reports: Vec<Report>,
+    /// Whether an operator ended it.
+    forced: bool,
     result: Option<RunResult>,
     registrations: Vec<Registration>,
     done: BTreeSet<u32>,
@@ -177,6 +188,10 @@ impl Execution {
             phase: Phase::Running,
             submitted: false,
             pivoted: false,
+            steering: None,
+            enlisted: BTreeMap::new(),
+            reports: Vec::new(),
+            forced: false,
             result: None,
             registrations: Vec::new(),
             done: BTreeSet::new(),
@@ -295,6 +310,12 @@ impl Execution {
         self.submitted = true;
         self.pivoted = true;
         self.runs_at = at;
+    }
+
+    /// Lets a message run that was not prepared: its sender has nothing to commit, or has done so.
+    pub fn submit_at_once(&mut self) {
+        let (_, at) = self.record(&Entry::Submitted { by: SubmittedBy::Sender });
+        self.note_submitted(at);
     }
 
     /// Whether a prepared message was allowed to run.

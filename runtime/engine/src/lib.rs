@@ -12,18 +12,24 @@ mod options;
 mod outcome;
 mod phase;
 mod replay;
+mod result;
 mod retry;
 mod rules;
 mod view;
 
-pub use entry::{CallResult, Entry, EntryError, EntryRecord, Fingerprint, Registration, RunResult, SubmittedBy, Undo};
-pub use execution::{Effect, Execution, GuestError, GuestLimits, GuestUndo, HistoryError, Scope, Send, Step};
+pub use entry::{Entry, EntryError, EntryRecord, Fingerprint, Registration, Report, SubmittedBy, Undo};
+pub use execution::{
+    BranchEnd, Effect, Execution, GuestError, GuestLimits, GuestUndo, Heard, HistoryError, Scope, Send, Step,
+};
 pub use ids::{BranchId, Digest, Gid, InvalidId, Seq, Ticket, Timestamp, WorkflowName};
 pub use operation::{Convention, Op, Operation, SqlOperation, SqlValue, Statement};
-pub use options::{AnswerForm, AnswerMatch, BranchOptions, CallEffect, InvalidOptions, OutcomeMap, RetryPolicy};
+pub use options::{
+    AnswerForm, AnswerMatch, BranchOptions, CallEffect, DtmIdentity, InvalidOptions, OutcomeMap, RetryPolicy, TransType,
+};
 pub use outcome::{Answer, Headers, Outcome};
 pub use phase::{Phase, PhaseError, PhaseEvent};
 pub use replay::{Divergence, seed_of};
+pub use result::{CallResult, RunResult};
 pub use retry::{Attempts, Pursuit, Verdict, retry_decision};
-pub use rules::{Completeness, OnTrap, QueryBack, Rules};
+pub use rules::{AtDue, Completeness, OnTrap, QueryBack, Rules, Steering};
 pub use view::{BranchView, ExecutionView, OpState, OpView};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
+use crate::operation::Op;
 use crate::outcome::{Outcome, is_grpc_name};
 
 /// How attempts that ended unknown are repeated. Unset fields take the runtime's defaults.
@@ -47,6 +48,76 @@ pub enum AnswerForm {
     Body,
     /// Status and headers too.
     Full,
+}
+
+/// The kinds of transactions that DTM knows; sent to participants as `trans_type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransType {
+    /// Actions and compensations.
+    Saga,
+    /// Actions that follow a local transaction.
+    Msg,
+    /// Try, confirm, cancel.
+    Tcc,
+    /// XA transactions that participants make themselves.
+    Xa,
+    /// Code.
+    Workflow,
+}
+
+impl TransType {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Saga => "saga",
+            Self::Msg => "msg",
+            Self::Tcc => "tcc",
+            Self::Xa => "xa",
+            Self::Workflow => "workflow",
+        }
+    }
+
+    /// What an op is called on the wire: `compensate` in a saga, `confirm` and `cancel` in a TCC.
+    #[must_use]
+    pub const fn op_name(self, op: Op) -> &'static str {
+        match (self, op) {
+            (Self::Saga, Op::Rollback) => "compensate",
+            (Self::Tcc, Op::Commit) => "confirm",
+            (Self::Tcc, Op::Rollback) => "cancel",
+            (Self::Saga | Self::Msg | Self::Tcc | Self::Xa | Self::Workflow, _) => op.name(),
+        }
+    }
+}
+
+/// What a participant is told of a call's place, where that differs from Reprise's own names: in transactions that
+/// clients of DTM make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DtmIdentity {
+    /// The kind of transaction.
+    pub trans_type: TransType,
+    /// The branch, as the client named it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub branch_id: Option<String>,
+    /// The op, where it is none of the kind's own.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub op: Option<String>,
+}
+
+/// Most bytes of a name in an identity.
+const IDENTITY_BYTES_MAX: usize = 128;
+
+impl DtmIdentity {
+    fn check(&self) -> Result<(), InvalidOptions> {
+        let fits = |text: &String| text.len() <= IDENTITY_BYTES_MAX && text.bytes().all(|b| b.is_ascii_graphic());
+        if self.branch_id.iter().chain(&self.op).all(fits) {
+            return Ok(());
+        }
+        let text = format!("dtm: names are at most {IDENTITY_BYTES_MAX} visible ASCII characters");
+        Err(InvalidOptions(text))
+    }
 }
 
 /// One look at an answer: a header or a place in a JSON body, and what it means.
@@ -136,6 +207,9 @@ pub struct BranchOptions {
     /// How much of the answer is recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<AnswerForm>,
+    /// What a participant of DTM is told of the call's place. The runtime's own programs set it, guests can't.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dtm: Option<DtmIdentity>,
 }
 
 impl RetryPolicy {
@@ -165,6 +239,9 @@ impl BranchOptions {
         // A struct would also read an array; options have names.
         let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json).map_err(wrong)?;
         let new: Self = serde_json::from_value(object.into()).map_err(wrong)?;
+        if new.dtm.is_some() {
+            return Err(InvalidOptions("`dtm` is set by the runtime's own programs alone".into()));
+        }
         new.check()?;
         self.lay_over(new);
         Ok(())
@@ -183,6 +260,7 @@ impl BranchOptions {
             compensate_failed,
             effect,
             answer,
+            dtm,
         } = new;
         self.timeout_ms = timeout_ms.or(self.timeout_ms);
         self.deadline_ms = deadline_ms.or(self.deadline_ms);
@@ -205,6 +283,7 @@ impl BranchOptions {
         self.compensate_failed = compensate_failed.or(self.compensate_failed);
         self.effect = effect.or(self.effect);
         self.answer = answer.or(self.answer);
+        self.dtm = dtm.or(self.dtm.take());
     }
 
     /// Whether headers of the answer are needed: to judge it or for the guest.
@@ -274,6 +353,7 @@ impl BranchOptions {
                 return err(format!("outcome_map.grpc: {name:?} is no status code; use a name like \"NOT_FOUND\""));
             }
         }
+        self.dtm.iter().try_for_each(DtmIdentity::check)?;
         self.outcome_map.matches.iter().try_for_each(AnswerMatch::check)
     }
 }
@@ -314,6 +394,7 @@ mod tests {
             (r#"{"outcome_map": {"matches": [{"body": "code", "outcome": "failure"}]}}"#, "start it with `/`"),
             (r#"{"retry": {"jitter": 2}}"#, "retry.jitter"),
             (r#"{"effect": "none"}"#, "pivot"),
+            (r#"{"dtm": {"trans_type": "saga"}}"#, "the runtime's own"),
         ] {
             let error = BranchOptions::default().merge_json(json).expect_err(json).to_string();
             assert!(error.contains(want), "{json}: {error}");

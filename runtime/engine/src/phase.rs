@@ -30,6 +30,8 @@ pub enum PhaseEvent {
     ReturnedFailure,
     /// Everything of phase two is done.
     PhaseTwoDone,
+    /// An operator ended it as it was.
+    Forced,
 }
 
 /// An event that can't happen in this phase.
@@ -52,13 +54,16 @@ impl Phase {
             (Self::Running, PhaseEvent::ReturnedOk) => Ok(Self::Committing),
             (Self::Running, PhaseEvent::ReturnedFailure) => Ok(Self::RollingBack),
             (Self::Committing, PhaseEvent::PhaseTwoDone) => Ok(Self::Succeeded),
-            (Self::RollingBack, PhaseEvent::PhaseTwoDone) => Ok(Self::Failed),
+            (Self::RollingBack, PhaseEvent::PhaseTwoDone)
+            | (Self::Running | Self::Committing | Self::RollingBack, PhaseEvent::Forced) => Ok(Self::Failed),
             (Self::Running, PhaseEvent::PhaseTwoDone)
             | (
                 Self::Committing | Self::RollingBack | Self::Succeeded | Self::Failed,
                 PhaseEvent::ReturnedOk | PhaseEvent::ReturnedFailure,
             )
-            | (Self::Succeeded | Self::Failed, PhaseEvent::PhaseTwoDone) => Err(PhaseError { phase: self, event }),
+            | (Self::Succeeded | Self::Failed, PhaseEvent::PhaseTwoDone | PhaseEvent::Forced) => {
+                Err(PhaseError { phase: self, event })
+            }
         }
     }
 
@@ -102,7 +107,7 @@ mod tests {
     #[test]
     fn every_pair_is_decided() {
         use Phase::{Committing, Failed, RollingBack, Running, Succeeded};
-        use PhaseEvent::{PhaseTwoDone, ReturnedFailure, ReturnedOk};
+        use PhaseEvent::{Forced, PhaseTwoDone, ReturnedFailure, ReturnedOk};
         for (phase, event, want) in [
             (Running, ReturnedOk, Some(Committing)),
             (Running, ReturnedFailure, Some(RollingBack)),
@@ -113,6 +118,11 @@ mod tests {
             (RollingBack, ReturnedFailure, None),
             (Succeeded, PhaseTwoDone, None),
             (Failed, ReturnedOk, None),
+            (Running, Forced, Some(Failed)),
+            (Committing, Forced, Some(Failed)),
+            (RollingBack, Forced, Some(Failed)),
+            (Succeeded, Forced, None),
+            (Failed, Forced, None),
         ] {
             assert_eq!(phase.next(event).ok(), want, "{phase} {event:?}");
         }

@@ -3,8 +3,9 @@
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::entry::{CallResult, Entry, EntryRecord, Fingerprint};
+use crate::entry::{Entry, EntryRecord, Fingerprint};
 use crate::ids::{Gid, Seq, Ticket, Timestamp};
+use crate::result::CallResult;
 
 /// The guest took another path than the journal records.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -1,10 +1,10 @@
 //! Whether to try again, and when.
 
-use crate::entry::CallResult;
 use crate::ids::Timestamp;
 use crate::operation::Convention;
 use crate::options::{AnswerForm, BranchOptions};
 use crate::outcome::{Answer, Outcome};
+use crate::result::CallResult;
 
 /// Pause after the first unknown attempt where no policy says otherwise, milliseconds.
 const INITIAL_MS: u32 = 500;

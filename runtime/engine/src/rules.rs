@@ -49,6 +49,33 @@ pub struct QueryBack {
     pub due: Timestamp,
 }
 
+/// How an execution without a guest goes on: others register its branches, report what they did, and decide.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Steering {
+    /// When something happens if nobody has decided.
+    pub due: Timestamp,
+    /// What happens then.
+    pub at_due: AtDue,
+    /// What lies under the options of every branch that is registered, in recorded form.
+    pub branch_options: String,
+}
+
+/// What happens to an execution that nobody has decided in time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum AtDue {
+    /// It is rolled back, with this message.
+    RollBack(String),
+    /// Who steers it is called, and called again, until it is decided.
+    Call {
+        /// The call.
+        operation: Operation,
+        /// Its options in recorded form.
+        options: String,
+        /// Pause between a call that was answered and the next one, milliseconds.
+        every_ms: u64,
+    },
+}
+
 impl Rules {
     /// The rules of those whose journal has none.
     #[must_use]

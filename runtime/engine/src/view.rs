@@ -2,11 +2,13 @@
 
 use serde::Serialize;
 
-use crate::entry::{CallResult, Entry, EntryRecord, Registration, RunResult, Undo};
+use crate::entry::{Entry, EntryRecord, Registration, Report, Undo};
 use crate::execution::{HistoryError, Scope};
 use crate::ids::{BranchId, Digest, Gid, Seq, Ticket, Timestamp, WorkflowName};
 use crate::operation::Op;
+use crate::options::BranchOptions;
 use crate::phase::{Phase, PhaseEvent};
+use crate::result::{CallResult, RunResult};
 
 /// An execution as its journal tells it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,6 +29,9 @@ pub struct ExecutionView {
     pub entries: u32,
     /// In order of first appearance.
     pub branches: Vec<BranchView>,
+    /// What somebody who steers it from outside has reported, and when.
+    #[serde(skip)]
+    pub reports: Vec<(Timestamp, Report)>,
 }
 
 /// A branch and its operations.
@@ -34,6 +39,9 @@ pub struct ExecutionView {
 pub struct BranchView {
     /// `01`, `02`, ...; `00` is the execution as a whole.
     pub id: String,
+    /// What participants know it by, where that is something else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// In order of appearance.
     pub ops: Vec<OpView>,
 }
@@ -106,7 +114,9 @@ impl ExecutionView {
             match (&mut view, entry) {
                 (
                     None,
-                    Entry::Started { gid, workflow, digest, .. } | Entry::Admitted { gid, workflow, digest, .. },
+                    Entry::Started { gid, workflow, digest, .. }
+                    | Entry::Admitted { gid, workflow, digest, .. }
+                    | Entry::Opened { gid, workflow, digest, .. },
                 ) => {
                     view = Some(Self {
                         gid,
@@ -117,6 +127,7 @@ impl ExecutionView {
                         closed_at: None,
                         entries: 0,
                         branches: Vec::new(),
+                        reports: Vec::new(),
                     });
                 }
                 (None, entry) => {
@@ -133,9 +144,28 @@ impl ExecutionView {
 
     fn apply(&mut self, entry: Entry, at: Timestamp, registrations: &mut Vec<(Op, BranchId)>) {
         match entry {
-            Entry::Started { .. } | Entry::Admitted { .. } | Entry::Submitted { .. } | Entry::TimerFired { .. } => {}
-            Entry::Intended { scope, ticket, branch, operation, registered, .. } => {
+            Entry::Started { .. }
+            | Entry::Admitted { .. }
+            | Entry::Opened { .. }
+            | Entry::Submitted { .. }
+            | Entry::TimerFired { .. } => {}
+            Entry::Enlisted { name, registered } => {
+                let branch = registered.first().map(|registration| registration.branch);
                 self.register(registered, registrations);
+                if let Some(branch) = branch {
+                    self.branch(branch).name = Some(name);
+                }
+            }
+            Entry::Reported(report) => self.reports.push((at, report)),
+            Entry::Forced { .. } => {
+                self.phase = self.phase.next(PhaseEvent::Forced).unwrap_or(self.phase);
+                self.closed_at = Some(at);
+            }
+            Entry::Intended { scope, ticket, branch, operation, options, registered } => {
+                self.register(registered, registrations);
+                if let Some(name) = name_of(&options) {
+                    self.branch(branch).name = Some(name);
+                }
                 // On its own branch a handler performs that branch's commit or rollback.
                 let own = scope.and_then(|index| registrations.get(index as usize)).filter(|(_, own)| *own == branch);
                 let op = OpView {
@@ -209,7 +239,7 @@ impl ExecutionView {
     fn branch(&mut self, id: BranchId) -> &mut BranchView {
         let id = id.to_string();
         let index = self.branches.iter().position(|branch| branch.id == id).unwrap_or_else(|| {
-            self.branches.push(BranchView { id, ops: Vec::new() });
+            self.branches.push(BranchView { id, name: None, ops: Vec::new() });
             self.branches.len() - 1
         });
         &mut self.branches[index]
@@ -234,6 +264,15 @@ impl ExecutionView {
             }
         }
     }
+}
+
+/// What participants are told the branch is called, if that is something else than its id.
+fn name_of(options: &str) -> Option<String> {
+    // Most options don't say so: look before parsing.
+    if !options.contains("\"dtm\"") {
+        return None;
+    }
+    BranchOptions::from_recorded(options).ok()?.dtm?.branch_id
 }
 
 impl OpView {

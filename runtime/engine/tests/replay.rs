@@ -116,7 +116,7 @@ fn run_to_end(guest: Guest, answer: Answers, last_first: bool) -> (Vec<EntryReco
                 e.phase_two_done(index, 1);
             }
             Step::Close => e.close(),
-            Step::Finish { .. } | Step::Confirm(_) => unreachable!("the scripts ask for none"),
+            Step::Finish { .. } | Step::Confirm(_) | Step::Steer(_) => unreachable!("the scripts ask for none"),
             Step::Done => {
                 journal.extend(e.take_outbox());
                 return (journal, sent);

@@ -212,7 +212,7 @@ fn run_to_end(rules: &Rules, guest: Guest, answer: Answers, attempts: u32) -> (P
             }
         }
         match e.step() {
-            Step::Run | Step::Confirm(_) => {}
+            Step::Run | Step::Confirm(_) | Step::Steer(_) => {}
             Step::PhaseTwo { index, registration } | Step::Finish { index, registration } => {
                 done.push(format!("{} {}", registration.branch, registration.op));
                 e.phase_two_done(index, 1);

@@ -8,6 +8,7 @@ use wasmtime::component::TypedFunc;
 
 use crate::bindings::types::{Failure, Phase};
 use crate::failure::{GuestFailure, HandlerFailure};
+use crate::native::{NativeGuest, NativeProgram};
 use crate::program::Runtime;
 use crate::state::State;
 
@@ -16,8 +17,16 @@ pub(crate) type Run = TypedFunc<(Vec<u8>,), (Result<Vec<u8>, Failure>,)>;
 /// The export `handle`.
 pub(crate) type Handle = TypedFunc<(Phase, u32, String, Vec<u8>), (Result<(), Failure>,)>;
 
-/// A running instance. Dropping it, also in the middle of a call, gives its place back.
-pub struct Guest {
+/// Something that runs. Dropping it, also in the middle of a call, gives its place back.
+pub enum Guest {
+    /// An instance of a component.
+    Instance(Box<Instance>),
+    /// A program of the runtime.
+    Native(NativeGuest, Arc<dyn NativeProgram>),
+}
+
+/// An instance of a component.
+pub struct Instance {
     store: Store<State>,
     run: Run,
     handle: Option<Handle>,
@@ -31,21 +40,14 @@ impl std::fmt::Debug for Guest {
 }
 
 impl Guest {
-    pub(crate) const fn new(store: Store<State>, run: Run, handle: Option<Handle>, runtime: Arc<Runtime>) -> Self {
-        Self { store, run, handle, runtime }
-    }
-
     /// Calls `run`. The caller has entered the scope of `run`, and tells the execution what is returned.
     ///
     /// # Errors
     /// [`GuestFailure`]: drop this instance.
     pub async fn run(&mut self, input: &[u8]) -> Result<RunResult, GuestFailure> {
-        self.begin();
-        let _ticking = self.runtime.ticker.guest();
-        let returned = self.run.call_async(&mut self.store, (input.to_vec(),)).await;
-        match end(&mut self.store, &self.runtime, returned)? {
-            (Ok(output),) => Ok(RunResult::Output(output)),
-            (Err(Failure { message, details }),) => Ok(RunResult::Failure { message, details }),
+        match self {
+            Self::Instance(instance) => instance.run(input).await,
+            Self::Native(asks, program) => Ok(program.run(asks.clone(), input.to_vec()).await?),
         }
     }
 
@@ -55,6 +57,35 @@ impl Guest {
     /// # Errors
     /// [`GuestFailure`]: drop this instance.
     pub async fn handle(
+        &mut self,
+        op: Op,
+        branch: u32,
+        name: &str,
+        payload: &[u8],
+    ) -> Result<Result<(), HandlerFailure>, GuestFailure> {
+        match self {
+            Self::Instance(instance) => instance.handle(op, branch, name, payload).await,
+            Self::Native(..) => Err(GuestFailure::MissingHandle),
+        }
+    }
+}
+
+impl Instance {
+    pub(crate) const fn new(store: Store<State>, run: Run, handle: Option<Handle>, runtime: Arc<Runtime>) -> Self {
+        Self { store, run, handle, runtime }
+    }
+
+    async fn run(&mut self, input: &[u8]) -> Result<RunResult, GuestFailure> {
+        self.begin();
+        let _ticking = self.runtime.ticker.guest();
+        let returned = self.run.call_async(&mut self.store, (input.to_vec(),)).await;
+        match end(&mut self.store, &self.runtime, returned)? {
+            (Ok(output),) => Ok(RunResult::Output(output)),
+            (Err(Failure { message, details }),) => Ok(RunResult::Failure { message, details }),
+        }
+    }
+
+    async fn handle(
         &mut self,
         op: Op,
         branch: u32,

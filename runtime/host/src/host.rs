@@ -114,7 +114,8 @@ impl Inner {
         let program = self.clone().find_or_compile(digest, bytes).await;
         self.open(digest, gate);
         let program = program?;
-        let warnings = check::warnings(&self.runtime.engine, program.component());
+        let component = program.component();
+        let warnings = component.map(|component| check::warnings(&self.runtime.engine, component)).unwrap_or_default();
         Ok(Prepared { digest, warnings, program })
     }
 

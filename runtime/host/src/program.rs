@@ -1,4 +1,4 @@
-//! A compiled component, ready to be started.
+//! What can be started: a compiled component, or a program of the runtime.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use wasmtime::{Engine, Store, UpdateDeadline};
 
 use crate::config::HostConfig;
 use crate::failure::GuestFailure;
-use crate::guest::Guest;
+use crate::guest::{Guest, Instance};
+use crate::native::{NativeGuest, NativeProgram};
 use crate::session::Session;
 use crate::state::State;
 use crate::ticker::Ticker;
@@ -21,9 +22,19 @@ pub(crate) struct Runtime {
     pub(crate) ticker: Ticker,
 }
 
-/// A compiled component. Each start is a fresh instance, used for one activation of one execution.
+/// Something to run. Each start is a fresh instance, used for one activation of one execution.
 pub struct Program {
     digest: Digest,
+    kind: Kind,
+}
+
+enum Kind {
+    Component(Box<Compiled>),
+    Native(Arc<dyn NativeProgram>),
+}
+
+/// A compiled component.
+struct Compiled {
     pre: InstancePre<State>,
     run: ComponentExportIndex,
     handle: Option<ComponentExportIndex>,
@@ -42,14 +53,23 @@ impl Program {
         let component = pre.component();
         let run = component.get_export_index(None, "run")?;
         let handle = component.get_export_index(None, "handle");
-        Some(Self { digest, pre, run, handle, runtime })
+        Some(Self { digest, kind: Kind::Component(Box::new(Compiled { pre, run, handle, runtime })) })
     }
 
-    pub(crate) fn component(&self) -> &Component {
-        self.pre.component()
+    /// A program of the runtime, known by `digest`.
+    #[must_use]
+    pub fn native(digest: Digest, program: Arc<dyn NativeProgram>) -> Self {
+        Self { digest, kind: Kind::Native(program) }
     }
 
-    /// SHA-256 of what was uploaded.
+    pub(crate) fn component(&self) -> Option<&Component> {
+        match &self.kind {
+            Kind::Component(compiled) => Some(compiled.pre.component()),
+            Kind::Native(_) => None,
+        }
+    }
+
+    /// SHA-256 of what was uploaded; a program of the runtime has one of its own.
     #[must_use]
     pub const fn digest(&self) -> Digest {
         self.digest
@@ -57,8 +77,8 @@ impl Program {
 
     /// Whether it exports `handle`.
     #[must_use]
-    pub const fn has_handle(&self) -> bool {
-        self.handle.is_some()
+    pub fn has_handle(&self) -> bool {
+        matches!(&self.kind, Kind::Component(compiled) if compiled.handle.is_some())
     }
 
     /// Makes an instance.
@@ -66,6 +86,15 @@ impl Program {
     /// # Errors
     /// [`GuestFailure::NoInstance`]: try again when another one has ended. Others: the component can't come up.
     pub async fn start(&self, session: Session) -> Result<Guest, GuestFailure> {
+        match &self.kind {
+            Kind::Component(compiled) => Ok(Guest::Instance(Box::new(compiled.start(session).await?))),
+            Kind::Native(program) => Ok(Guest::Native(NativeGuest::new(session), program.clone())),
+        }
+    }
+}
+
+impl Compiled {
+    async fn start(&self, session: Session) -> Result<Instance, GuestFailure> {
         let runtime = &self.runtime;
         let fuel = runtime.config.fuel;
         let mut store = Store::new(&runtime.engine, State::new(session, self.handle.is_some(), &runtime.config));
@@ -95,6 +124,6 @@ impl Program {
                 .get_typed_func(&mut store, index)
                 .expect("the type of `handle` is checked when the component is prepared")
         });
-        Ok(Guest::new(store, run, handle, runtime.clone()))
+        Ok(Instance::new(store, run, handle, runtime.clone()))
     }
 }

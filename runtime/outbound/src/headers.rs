@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use reprise_engine::{BranchOptions, Headers};
 
 use crate::failure::Unsendable;
-use crate::identity::{Identity, TRANS_TYPE};
+use crate::identity::Identity;
 
 static DTM_GID: HeaderName = HeaderName::from_static("dtm-gid");
 static DTM_OP: HeaderName = HeaderName::from_static("dtm-op");
@@ -127,7 +127,7 @@ fn add_branch(
         headers.insert(name, value);
     }
     headers.insert(&DTM_GID, identity.gid());
-    headers.insert(&spelling.trans_type, HeaderValue::from_static(TRANS_TYPE));
+    headers.insert(&spelling.trans_type, HeaderValue::from_static(identity.trans_type()));
     headers.insert(&spelling.branch_id, identity.branch_id());
     headers.insert(&DTM_OP, identity.op());
     if identity.must_succeed() {

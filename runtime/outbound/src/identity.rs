@@ -5,13 +5,10 @@ use std::fmt::Write;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use reprise_engine::Op;
+use reprise_engine::{Op, TransType};
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
 
 use crate::call::Call;
-
-/// The `trans_type` of all that Reprise sends.
-pub(crate) const TRANS_TYPE: &str = "workflow";
 
 /// The identity of one call; its texts share one allocation: `{gid}-{branch}-{op}00-{trace}-{span}-01`.
 #[derive(Debug)]
@@ -21,6 +18,8 @@ pub(crate) struct Identity {
     branch_end: usize,
     key_end: usize,
     op: Op,
+    /// What Reprise itself sends is a workflow.
+    trans_type: TransType,
     must_succeed: bool,
     outcome: Option<&'static str>,
 }
@@ -30,16 +29,31 @@ impl Identity {
         let mut text = String::with_capacity(call.gid.as_str().len() + 80);
         text.push_str(call.gid.as_str());
         let gid_end = text.len();
-        write_to(&mut text, format_args!("-{}", call.branch));
+        let dtm = call.options.dtm.as_ref();
+        let trans_type = dtm.map_or(TransType::Workflow, |dtm| dtm.trans_type);
+        match dtm.and_then(|dtm| dtm.branch_id.as_ref()) {
+            Some(branch) => write_to(&mut text, format_args!("-{branch}")),
+            None => write_to(&mut text, format_args!("-{}", call.branch)),
+        }
         let branch_end = text.len();
-        write_to(&mut text, format_args!("-{}", call.op));
+        let op = dtm.and_then(|dtm| dtm.op.as_deref()).unwrap_or_else(|| trans_type.op_name(call.op));
+        write_to(&mut text, format_args!("-{op}"));
         let key_end = text.len();
         // All zeros is the one value that the trace context forbids.
         let trace = xxh3_128(call.gid.as_str().as_bytes()).max(1);
         let span = xxh3_64_with_seed(text.as_bytes(), u64::from(call.attempt)).max(1);
         write_to(&mut text, format_args!("00-{trace:032x}-{span:016x}-01"));
         let outcome = call.outcome.filter(|_| call.op == Op::Finish);
-        Self { text: text.into(), gid_end, branch_end, key_end, op: call.op, must_succeed: call.must_succeed, outcome }
+        Self {
+            text: text.into(),
+            gid_end,
+            branch_end,
+            key_end,
+            op: call.op,
+            trans_type,
+            must_succeed: call.must_succeed,
+            outcome,
+        }
     }
 
     pub(crate) fn gid(&self) -> HeaderValue {
@@ -51,7 +65,11 @@ impl Identity {
     }
 
     pub(crate) fn op(&self) -> HeaderValue {
-        HeaderValue::from_static(self.op.name())
+        self.value(self.branch_end + 1, self.key_end)
+    }
+
+    pub(crate) const fn trans_type(&self) -> &'static str {
+        self.trans_type.name()
     }
 
     /// `succeeded` or `failed`, with [`Op::Finish`] only.
@@ -78,17 +96,17 @@ impl Identity {
         self.value(self.key_end, self.text.len())
     }
 
-    /// Appends `branch_id=..&gid=..&op=..&trans_type=workflow` to a query, in DTM's order.
+    /// Appends `branch_id=..&gid=..&op=..&trans_type=..` to a query, in DTM's order.
     pub(crate) fn write_query(&self, query: &mut String) {
         let text = |start, end| std::str::from_utf8(&self.text[start..end]).expect("written as text above");
         query.push_str("branch_id=");
-        query.push_str(text(self.gid_end + 1, self.branch_end));
+        write_encoded(query, text(self.gid_end + 1, self.branch_end));
         query.push_str("&gid=");
         query.push_str(text(0, self.gid_end));
         query.push_str("&op=");
-        query.push_str(self.op.name());
+        write_encoded(query, text(self.branch_end + 1, self.key_end));
         query.push_str("&trans_type=");
-        query.push_str(TRANS_TYPE);
+        query.push_str(self.trans_type());
         if self.must_succeed() {
             query.push_str("&must_succeed=true");
         }
@@ -106,6 +124,15 @@ impl Identity {
 
     fn value(&self, start: usize, end: usize) -> HeaderValue {
         HeaderValue::from_maybe_shared(self.text.slice(start..end)).expect("ids are visible ASCII")
+    }
+}
+
+/// Ids of Reprise need no encoding; a client of DTM names branches as it likes.
+fn write_encoded(query: &mut String, text: &str) {
+    if text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b)) {
+        query.push_str(text);
+    } else {
+        query.extend(url::form_urlencoded::byte_serialize(text.as_bytes()));
     }
 }
 

@@ -5,7 +5,7 @@
 //! `input`, `params` and `wait` read requests; `render`, `entry`, `bytes` and `time` write answers; `problem` has every
 //! error.
 
-mod body;
+pub(crate) mod body;
 mod bytes;
 mod databases;
 mod entry;
@@ -20,7 +20,7 @@ mod params;
 mod participants;
 mod problem;
 mod render;
-mod time;
+pub(crate) mod time;
 mod trigger;
 mod wait;
 mod workflows;

@@ -1,8 +1,9 @@
 //! The configuration: a TOML file, then the environment, then flags, each overriding the one before. Unknown keys are
-//! errors. The rooms: `args` has the flags of `serve`, `limits` the bounds, `secret` what is not shown, `error` says what
+//! errors. The rooms: `args` has the flags of `serve`, `dtm` its section, `limits` the bounds, `secret` what is not shown, `error` says what
 //! is wrong in which source.
 
 mod args;
+mod dtm;
 mod error;
 mod limits;
 mod secret;
@@ -21,6 +22,7 @@ use reprise_store::{ServerOptions, SqliteOptions};
 use serde::Deserialize;
 
 pub use args::{Assignment, NamedUrl, ServeArgs};
+pub use dtm::DtmConfig;
 pub use error::ConfigError;
 pub use limits::Limits;
 pub use secret::Secret;
@@ -81,6 +83,8 @@ pub struct Config {
     pub wait_max_ms: u64,
     /// Bounds on guests and requests.
     pub limits: Limits,
+    /// The API of DTM.
+    pub dtm: DtmConfig,
     /// What is logged: a level, or filters as `info,reprise_coordinator=debug`.
     pub log: String,
     /// How the log is written.
@@ -139,6 +143,7 @@ impl Default for Config {
             completeness: coordinator.completeness,
             wait_max_ms: 60_000,
             limits: Limits::default(),
+            dtm: DtmConfig::default(),
             log: "info".into(),
             log_format: LogFormat::Text,
         }
@@ -170,6 +175,7 @@ impl Config {
         };
         let config: Self = figment.merge(Env::prefixed(ENV_PREFIX).split("__")).merge(args).extract()?;
         config.limits.check()?;
+        config.dtm.check(config.allow_urls)?;
         if config.xa_sweep_ms == 0 {
             return Err(ConfigError::Rule { key: "xa_sweep_ms", rule: "at least 1" });
         }
@@ -259,6 +265,8 @@ impl Config {
             completeness: self.completeness,
             xa_sweep: Duration::from_millis(self.xa_sweep_ms),
             adopt_per_s: self.adopt_per_s,
+            // Always: a store may have their executions, whether or not their clients are served.
+            natives: reprise_dtm::natives(),
             ..CoordinatorConfig::default()
         }
     }
@@ -374,6 +382,8 @@ mod tests {
             ),
             ("xa_sweep_ms = 0", &[], &["`xa_sweep_ms`", "at least 1"]),
             ("[databases.ledger]\nurl = 'sqlite:x'\nport = 3", &[], &["`databases.ledger.port`"]),
+            ("[dtm]\ntimeout_to_fail_s = 0", &[], &["`dtm.timeout_to_fail_s`", "at least 1"]),
+            ("allow_urls = false", &["--dtm"], &["`allow_urls`", "whole URLs"]),
             ("store = 'oracle'", &[], &["`store`", "oracle", "sqlite"]),
             ("store = 'postgres'", &[], &["`store_url`", "postgres://"]),
             ("listen = ", &[], &[".toml", "line 1"]),

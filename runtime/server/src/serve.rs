@@ -20,7 +20,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{Api, router};
-use crate::config::{Config, ServeArgs};
+use crate::config::{Config, DtmConfig, ServeArgs};
+use crate::dtm::{Dtm, DtmAddresses, DtmListeners};
 use lease::Lease;
 
 /// How long clients with a request under way keep their connection when the server stops.
@@ -38,10 +39,12 @@ pub enum ServeError {
         source: std::io::Error,
     },
     /// The address can't be listened on.
-    #[error("can't listen on {address}; choose another address or port with --listen or the key `listen`")]
+    #[error("can't listen on {address}; choose another address or port with {choose}")]
     Listen {
         /// Which.
         address: String,
+        /// Where another one is set.
+        choose: &'static str,
         /// Why.
         source: std::io::Error,
     },
@@ -73,9 +76,17 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     api: Api,
+    dtm: Option<DtmServer>,
     coordinator: Coordinator,
     lease: Option<Lease>,
     stop: CancellationToken,
+}
+
+/// The face of DTM, where it is on.
+struct DtmServer {
+    listeners: DtmListeners,
+    addresses: DtmAddresses,
+    face: Dtm,
 }
 
 /// Starts the runtime and runs it until it is told to stop.
@@ -87,7 +98,11 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     log::init(&config)?;
     let stop = stop_signal().map_err(ServeError::Signals)?;
     let server = Server::start(&config).await?;
-    let ready = serde_json::json!({ "listen": server.address().to_string() });
+    let mut ready = serde_json::json!({ "listen": server.address().to_string() });
+    if let Some(DtmAddresses { http, grpc }) = server.dtm_addresses() {
+        ready["dtm"] = http.to_string().into();
+        ready["dtm_grpc"] = grpc.to_string().into();
+    }
     let mut stdout = std::io::stdout();
     // Whoever started the server may not care to read; that is no reason to stop.
     let _ = writeln!(stdout, "{ready}").and_then(|()| stdout.flush());
@@ -102,15 +117,21 @@ impl Server {
     /// [`ServeError`].
     pub async fn start(config: &Config) -> Result<Self, ServeError> {
         // Listening first: a second server on the same port must not touch the data.
-        let (listener, address) = listen(&config.listen).await?;
+        let (listener, address) = listen(&config.listen, "--listen or the key `listen`").await?;
+        let dtm = if config.dtm.enabled { Some(listen_for_dtm(&config.dtm).await?) } else { None };
         let (store, lease) = lease::open_store(config).await?;
         let host = Host::new(config.host())?;
         let outbound = Outbound::new(config.outbound())?;
         let coordinator = Coordinator::start(config.coordinator(), store, host, outbound).await?;
         let stop = CancellationToken::new();
         let api = Api::new(coordinator.clone(), config.api(), stop.clone());
+        let face = |(listeners, addresses)| {
+            let face = Dtm::new(coordinator.clone(), config.dtm.settings(config.limits.input_bytes));
+            DtmServer { listeners, addresses, face }
+        };
+        let dtm = dtm.map(face);
         tracing::info!(%address, data_dir = %config.data_dir.display(), store = ?config.store, "ready");
-        Ok(Self { listener, address, api, coordinator, lease, stop })
+        Ok(Self { listener, address, api, dtm, coordinator, lease, stop })
     }
 
     /// Where it listens.
@@ -119,12 +140,18 @@ impl Server {
         self.address
     }
 
+    /// Where clients of DTM are served, if they are.
+    #[must_use]
+    pub fn dtm_addresses(&self) -> Option<DtmAddresses> {
+        self.dtm.as_ref().map(|dtm| dtm.addresses)
+    }
+
     /// Answers requests until `stop` is ready; then admits nothing more, makes everything durable and returns.
     ///
     /// # Errors
     /// [`ServeError::Http`].
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
-        let Self { listener, address: _, api, coordinator, lease, stop: token } = self;
+        let Self { listener, address: _, api, dtm, coordinator, lease, stop: token } = self;
         let listener = listener.tap_io(|connection| {
             if let Err(error) = connection.set_nodelay(true) {
                 tracing::debug!(%error, "TCP_NODELAY can't be set");
@@ -133,7 +160,14 @@ impl Server {
         let fenced = lease.as_ref().map_or_else(|| Box::pin(std::future::pending()) as _, Lease::fenced);
         let stopping = token.clone();
         let http = axum::serve(listener, router(api)).with_graceful_shutdown(stopping.cancelled_owned());
-        let mut http = tokio::spawn(http.into_future());
+        let faces = (token.clone(), dtm);
+        let mut http = tokio::spawn(async move {
+            let (stopping, dtm) = faces;
+            match dtm {
+                Some(dtm) => tokio::try_join!(http.into_future(), dtm.listeners.serve(dtm.face, stopping)).map(drop),
+                None => http.await,
+            }
+        });
         let ended = tokio::select! {
             () = stop => None,
             ended = &mut http => Some(ended),
@@ -163,13 +197,20 @@ impl Server {
     }
 }
 
-async fn listen(address: &str) -> Result<(TcpListener, SocketAddr), ServeError> {
+/// `choose`: where another address is set.
+async fn listen(address: &str, choose: &'static str) -> Result<(TcpListener, SocketAddr), ServeError> {
     let bound = async {
         let listener = TcpListener::bind(address).await?;
         let bound = listener.local_addr()?;
         Ok((listener, bound))
     };
-    bound.await.map_err(|source| ServeError::Listen { address: address.to_owned(), source })
+    bound.await.map_err(|source| ServeError::Listen { address: address.to_owned(), choose, source })
+}
+
+async fn listen_for_dtm(config: &DtmConfig) -> Result<(DtmListeners, DtmAddresses), ServeError> {
+    let (http, http_address) = listen(&config.listen, "the key `dtm.listen`").await?;
+    let (grpc, grpc_address) = listen(&config.grpc_listen, "the key `dtm.grpc_listen`").await?;
+    Ok((DtmListeners::new(http, grpc), DtmAddresses { http: http_address, grpc: grpc_address }))
 }
 
 /// Makes a folder for this user alone: it holds business data, and machine code that is run. One that exists stays as

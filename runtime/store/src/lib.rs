@@ -160,6 +160,21 @@ pub struct Deployment {
     pub deployed_at: Timestamp,
 }
 
+/// A name that messages may be sent to, and who gets them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    /// Its name, 1 to 255 characters.
+    pub name: String,
+    /// Who has subscribed: JSON, in the form of those who read it.
+    pub subscribers: String,
+    /// 1 at first, 1 more with each change.
+    pub version: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was changed last.
+    pub updated_at: Timestamp,
+}
+
 /// Why a verb failed.
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -303,6 +318,31 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`].
     async fn resume_participant(&self, name: &str) -> Result<(), StoreError>;
+
+    /// Topics in the order of their names, after `after`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn topics(&self, after: Option<&str>, limit: u32) -> Result<Vec<Topic>, StoreError>;
+
+    /// One topic.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn topic(&self, name: &str) -> Result<Option<Topic>, StoreError>;
+
+    /// Keeps a topic if the store has the version before this one, or, for version 1, none. False if it has another: read
+    /// it again.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn put_topic(&self, topic: &Topic) -> Result<bool, StoreError>;
+
+    /// Forgets a topic; whether there was one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn delete_topic(&self, name: &str) -> Result<bool, StoreError>;
 
     /// Whether the store answers.
     ///

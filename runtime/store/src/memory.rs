@@ -8,8 +8,8 @@ use reprise_engine::{Digest, EntryRecord, Gid, Seq, Timestamp, WorkflowName};
 
 use crate::rules::{Place, Standing, follow, place};
 use crate::{
-    Activity, Deployment, ExecutionKey, ExecutionRow, ListFilter, NewExecution, Progress, Store, StoreError, Write,
-    Written,
+    Activity, Deployment, ExecutionKey, ExecutionRow, ListFilter, NewExecution, Progress, Store, StoreError, Topic,
+    Write, Written,
 };
 
 /// A store that lives as long as the value.
@@ -133,6 +133,31 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn topics(&self, after: Option<&str>, limit: u32) -> Result<Vec<Topic>, StoreError> {
+        let tables = self.tables();
+        let follows = |topic: &&Topic| after.is_none_or(|after| topic.name.as_str() > after);
+        Ok(tables.topics.values().filter(follows).take(limit as usize).cloned().collect())
+    }
+
+    async fn topic(&self, name: &str) -> Result<Option<Topic>, StoreError> {
+        Ok(self.tables().topics.get(name).cloned())
+    }
+
+    async fn put_topic(&self, topic: &Topic) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let known = tables.topics.get(&topic.name).map(|known| (known.version, known.created_at));
+        let (version, created_at) = known.unwrap_or((0, topic.created_at));
+        if version + 1 != topic.version {
+            return Ok(false);
+        }
+        tables.topics.insert(topic.name.clone(), Topic { created_at, ..topic.clone() });
+        Ok(true)
+    }
+
+    async fn delete_topic(&self, name: &str) -> Result<bool, StoreError> {
+        Ok(self.tables().topics.remove(name).is_some())
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
     }
@@ -148,6 +173,7 @@ struct Tables {
     components: HashMap<Digest, Vec<u8>>,
     deployments: BTreeMap<WorkflowName, Vec<Deployment>>,
     paused: BTreeSet<String>,
+    topics: BTreeMap<String, Topic>,
 }
 
 #[derive(Debug)]

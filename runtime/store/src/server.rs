@@ -4,7 +4,8 @@
 //! rooms: `open` reaches the server, `schema` brings the tables up to date, `node` and `heartbeat` are about who lives,
 //! `cluster` about what nodes leave each other, `inbox` about what they tell each other. `writer` owns the writing
 //! connection, `keys` what it numbers, `bulk` writes what needs no look at the database first and `batch` the rest; `shared`
-//! is what all verbs of a store share. `read` and `deployments` have the SQL, `rows` the values, `dialect` what differs, `postgres` and `mysql`
+//! is what all verbs of a store share. `read`, `deployments` and `topics` have the SQL, `rows` the values, `dialect` what
+//! differs, `postgres` and `mysql`
 //! what it is, `error` what went wrong.
 //!
 //! Nothing here needs more than transactions and unique keys: no locks beside those of rows, no sequences, no clock but
@@ -29,6 +30,7 @@ mod schema;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod topics;
 mod writer;
 
 use std::fmt;
@@ -42,7 +44,9 @@ use tokio::task::AbortHandle;
 use self::dialect::{Dialect, Value};
 use self::node::Share;
 use self::shared::Shared;
-use crate::{Cluster, Deployment, ExecutionKey, ExecutionRow, ListFilter, Store, StoreError, Write, Written, codes};
+use crate::{
+    Cluster, Deployment, ExecutionKey, ExecutionRow, ListFilter, Store, StoreError, Topic, Write, Written, codes,
+};
 
 /// A store in a PostgreSQL database, or in one that speaks its protocol.
 pub type PostgresStore = ServerStore<postgres::Postgres>;
@@ -275,6 +279,25 @@ impl<D: Dialect> Store for ServerStore<D> {
 
     async fn resume_participant(&self, name: &str) -> Result<(), StoreError> {
         self.shared.perform(deployments::SetPause { name, paused_at: None }).await
+    }
+
+    async fn topics(&self, after: Option<&str>, limit: u32) -> Result<Vec<Topic>, StoreError> {
+        let values = [Value::Text(after.unwrap_or_default()), limit_value(limit)];
+        let found = self.shared.fetch(topics::ALL, &values).await?;
+        Ok(found.iter().map(topics::row::<D>).collect::<Result<_, _>>()?)
+    }
+
+    async fn topic(&self, name: &str) -> Result<Option<Topic>, StoreError> {
+        let found = self.shared.fetch(topics::ONE, &[Value::Text(name)]).await?;
+        Ok(found.first().map(topics::row::<D>).transpose()?)
+    }
+
+    async fn put_topic(&self, topic: &Topic) -> Result<bool, StoreError> {
+        self.shared.perform(topics::Put(topic)).await
+    }
+
+    async fn delete_topic(&self, name: &str) -> Result<bool, StoreError> {
+        self.shared.perform(topics::Delete(name)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

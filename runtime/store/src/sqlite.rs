@@ -2,8 +2,8 @@
 //!
 //! One connection writes, a few read; with a write-ahead log neither waits for the other. The rooms: `open` and `lock`
 //! decide whether the file is ours, `wal` keeps its log allocated, `writer` owns the writing connection and `batch` what
-//! becomes of the writes of one commit, `readers` owns the others; `statements`, `read`, `deployments` and `participants`
-//! have the SQL, `rows` the values.
+//! becomes of the writes of one commit, `readers` owns the others; `statements`, `read`, `deployments`, `participants`
+//! and `topics` have the SQL, `rows` the values.
 //!
 //! SQLite blocks its thread. A verb is one hop to a thread that may, and back; the journal writer has a thread of its
 //! own and commits without any ([`BlockingStore`]).
@@ -20,6 +20,7 @@ mod rows;
 mod statements;
 #[cfg(test)]
 mod tests;
+mod topics;
 mod wal;
 mod writer;
 
@@ -34,7 +35,9 @@ use self::error::SqliteError;
 use self::lock::FileLock;
 use self::readers::Readers;
 use self::writer::Writer;
-use crate::{BlockingStore, Deployment, ExecutionKey, ExecutionRow, ListFilter, Store, StoreError, Write, Written};
+use crate::{
+    BlockingStore, Deployment, ExecutionKey, ExecutionRow, ListFilter, Store, StoreError, Topic, Write, Written,
+};
 
 /// Where the file is and how it is used.
 #[derive(Debug, Clone)]
@@ -213,6 +216,26 @@ impl Store for SqliteStore {
     async fn resume_participant(&self, name: &str) -> Result<(), StoreError> {
         let name = name.to_owned();
         self.write(move |writer| writer.participant(&name, None)).await
+    }
+
+    async fn topics(&self, after: Option<&str>, limit: u32) -> Result<Vec<Topic>, StoreError> {
+        let after = after.map(str::to_owned);
+        self.read(move |connection| topics::topics(connection, after.as_deref(), limit)).await
+    }
+
+    async fn topic(&self, name: &str) -> Result<Option<Topic>, StoreError> {
+        let name = name.to_owned();
+        self.read(move |connection| topics::topic(connection, &name)).await
+    }
+
+    async fn put_topic(&self, topic: &Topic) -> Result<bool, StoreError> {
+        let topic = topic.clone();
+        self.write(move |writer| writer.change(|connection| topics::put(connection, &topic))).await
+    }
+
+    async fn delete_topic(&self, name: &str) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        self.write(move |writer| writer.change(|connection| topics::delete(connection, &name))).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -60,7 +60,13 @@ fn told(entry: Entry) -> (String, Vec<Registration>) {
         }
         Entry::PhaseTwoDone { index, .. } => (format!("done: registration {index}"), vec![]),
         Entry::FinishDone { index, .. } => (format!("notified: registration {index}"), vec![]),
-        Entry::Closed | Entry::Upgraded { .. } | Entry::Submitted { .. } => (entry.kind_name().to_owned(), vec![]),
+        Entry::Closed
+        | Entry::Upgraded { .. }
+        | Entry::Submitted { .. }
+        | Entry::Opened { .. }
+        | Entry::Enlisted { .. }
+        | Entry::Reported(_)
+        | Entry::Forced { .. } => (entry.kind_name().to_owned(), vec![]),
     }
 }
 

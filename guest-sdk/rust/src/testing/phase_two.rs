@@ -26,7 +26,7 @@ pub(super) fn perform() {
                 world.execution.close();
                 world.record();
             }),
-            Step::Run | Step::Confirm(_) => unreachable!("`run` has returned"),
+            Step::Run | Step::Confirm(_) | Step::Steer(_) => unreachable!("`run` has returned"),
             Step::Done => return,
         }
     }

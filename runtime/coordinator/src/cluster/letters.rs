@@ -12,7 +12,7 @@ use reprise_store::{Cluster, ExecutionKey, Letter, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::command::{CommandError, MessageVerdict};
+use crate::command::{CommandError, Word};
 use crate::coordinator::Coordinator;
 use crate::take_up::TakeUp;
 
@@ -26,16 +26,51 @@ const LETTERS_MAX: u32 = 200;
 const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
 
 /// What a letter says. Kinds are added, never changed: nodes of two versions read each other's letters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 enum Content {
     /// What the sender of a message says about its local transaction.
-    Verdict { gid: Gid, verdict: MessageVerdict },
+    Verdict { gid: Gid, verdict: Verdict },
+    /// Anything else.
+    Word { gid: Gid, word: Word },
+}
+
+/// The words that every version knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Verdict {
+    Submit,
+    Abort,
+}
+
+impl Content {
+    fn new(gid: &Gid, word: &Word) -> Self {
+        let gid = gid.clone();
+        match word {
+            Word::Submit => Self::Verdict { gid, verdict: Verdict::Submit },
+            Word::Abort => Self::Verdict { gid, verdict: Verdict::Abort },
+            Word::Enlist { .. }
+            | Word::Report { .. }
+            | Word::Commit { .. }
+            | Word::RollBack { .. }
+            | Word::Force { .. }
+            | Word::Hurry => Self::Word { gid, word: word.clone() },
+        }
+    }
+
+    fn into_word(self) -> (Gid, Word) {
+        match self {
+            Self::Verdict { gid, verdict: Verdict::Submit } => (gid, Word::Submit),
+            Self::Verdict { gid, verdict: Verdict::Abort } => (gid, Word::Abort),
+            Self::Word { gid, word } => (gid, word),
+        }
+    }
 }
 
 /// Something to tell an execution, wherever it is.
 #[derive(Debug)]
 pub(crate) struct Errand {
+    gid: Gid,
     content: Content,
     posted: Option<i64>,
     pause: Duration,
@@ -44,16 +79,15 @@ pub(crate) struct Errand {
 
 impl Errand {
     /// `patience`: how long an effect is waited for.
-    pub(crate) fn new(gid: &Gid, verdict: MessageVerdict, patience: Duration) -> Self {
-        let content = Content::Verdict { gid: gid.clone(), verdict };
-        Self { content, posted: None, pause: PAUSE.0, give_up_at: Instant::now() + patience }
+    pub(crate) fn new(gid: &Gid, word: &Word, patience: Duration) -> Self {
+        let content = Content::new(gid, word);
+        Self { gid: gid.clone(), content, posted: None, pause: PAUSE.0, give_up_at: Instant::now() + patience }
     }
 
     /// Leaves a letter, once, and waits a while for its effect.
     pub(crate) async fn run(&mut self, cluster: &dyn Cluster, to: ExecutionKey) -> Result<(), CommandError> {
         if Instant::now() >= self.give_up_at {
-            let Content::Verdict { gid, .. } = &self.content;
-            return Err(CommandError::NoAnswer(gid.clone()));
+            return Err(CommandError::NoAnswer(self.gid.clone()));
         }
         if self.posted.is_none() {
             let content = serde_json::to_vec(&self.content).expect("a letter is plain data");
@@ -119,8 +153,8 @@ pub(crate) async fn read_letters(coordinator: Coordinator) {
 impl Coordinator {
     /// Reads a letter to its execution and removes it; one that can't be delivered now stays.
     async fn read_letter(&self, letter: &Letter) {
-        match serde_json::from_slice(&letter.content) {
-            Ok(Content::Verdict { gid, verdict }) => match self.hear(&gid, verdict).await {
+        match serde_json::from_slice(&letter.content).map(Content::into_word) {
+            Ok((gid, word)) => match self.hear(&gid, &word).await {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => return tracing::warn!(%gid, %error, "a letter can't be delivered; trying again"),
@@ -135,13 +169,13 @@ impl Coordinator {
     }
 
     /// Tells an execution of this node something; false if it is not here any more.
-    async fn hear(&self, gid: &Gid, verdict: MessageVerdict) -> Result<bool, StoreError> {
-        if self.tell(gid, verdict).await.is_some() {
+    async fn hear(&self, gid: &Gid, word: &Word) -> Result<bool, StoreError> {
+        if self.tell(gid, word).await.is_some() {
             return Ok(true);
         }
         let Some(row) = self.shared.store.execution(gid).await?.filter(|row| !row.elsewhere) else { return Ok(false) };
         self.take_up(vec![row], TakeUp::Asked).await;
-        Ok(self.tell(gid, verdict).await.is_some())
+        Ok(self.tell(gid, word).await.is_some())
     }
 }
 
@@ -151,8 +185,7 @@ mod tests {
 
     #[test]
     fn nodes_of_other_versions_read_letters() {
-        let verdict = MessageVerdict::Submit;
-        let content = Content::Verdict { gid: "g".parse().expect("valid"), verdict };
+        let content = Content::new(&"g".parse().expect("valid"), &Word::Submit);
         let text = r#"{"kind":"verdict","gid":"g","verdict":"submit"}"#;
         assert_eq!(serde_json::to_string(&content).expect("plain data"), text);
         assert_eq!(serde_json::from_str::<Content>(text).expect("its own text"), content);

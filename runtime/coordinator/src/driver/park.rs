@@ -49,7 +49,7 @@ impl Driver {
             return end;
         }
         let calls = self.live.board.waiting().unwrap_or_default();
-        let note = (!calls.is_empty()).then_some(Note::Waiting { calls }).or_else(|| self.confirm_note());
+        let note = (!calls.is_empty()).then_some(Note::Waiting { calls }).or_else(|| self.word_note());
         let progress = self.progress(Activity::Parked, Some(due), note.as_ref());
         self.write_row(progress).await.map_or_else(|end| end, |()| End::Parked(due))
     }

@@ -13,7 +13,7 @@ impl Driver {
         self.settle_run().await?;
         match self.with(|execution| execution.step()) {
             Step::PhaseTwo { index, registration } => self.perform(index, registration).await,
-            Step::Confirm(_) | Step::Run | Step::Close | Step::Finish { .. } | Step::Done => Ok(()),
+            Step::Confirm(_) | Step::Steer(_) | Step::Run | Step::Close | Step::Finish { .. } | Step::Done => Ok(()),
         }
     }
 

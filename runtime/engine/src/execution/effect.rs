@@ -6,7 +6,7 @@ use crate::ids::{BranchId, Ticket, Timestamp};
 use crate::operation::{Op, Operation};
 use crate::options::BranchOptions;
 use crate::retry::Pursuit;
-use crate::rules::QueryBack;
+use crate::rules::{QueryBack, Steering};
 
 /// An operation to send, once all entries made before it are durable.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +62,8 @@ pub enum Effect {
 pub enum Step {
     /// Nothing yet: the sender of this message has to say that its local transaction is committed, or be asked.
     Confirm(QueryBack),
+    /// Nothing by itself: it is steered from outside.
+    Steer(Steering),
     /// The guest's `run`.
     Run,
     /// The registration at `index`, for phase two.

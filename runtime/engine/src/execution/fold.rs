@@ -64,10 +64,13 @@ impl Execution {
         let mut records = records.into_iter();
         let first = records.next().ok_or_else(|| HistoryError::NoStart("it is empty".into()))?;
         let entry = decode(&first, Seq(0))?;
-        let (gid, workflow, digest, input, rules) = match entry {
-            Entry::Admitted { gid, workflow, digest, input, rules } => (gid, workflow, digest, input, rules),
+        let (gid, workflow, digest, input, rules, steering) = match entry {
+            Entry::Admitted { gid, workflow, digest, input, rules } => (gid, workflow, digest, input, rules, None),
+            Entry::Opened { gid, workflow, digest, input, rules, steering } => {
+                (gid, workflow, digest, input, rules, Some(steering))
+            }
             Entry::Started { gid, workflow, digest, input, on_trap } => {
-                (gid, workflow, digest, input, Rules::before_there_were_any(on_trap))
+                (gid, workflow, digest, input, Rules::before_there_were_any(on_trap), None)
             }
             Entry::Intended { .. }
             | Entry::Completed { .. }
@@ -78,11 +81,15 @@ impl Execution {
             | Entry::Closed
             | Entry::FinishDone { .. }
             | Entry::Upgraded { .. }
-            | Entry::Submitted { .. } => {
+            | Entry::Submitted { .. }
+            | Entry::Enlisted { .. }
+            | Entry::Reported(_)
+            | Entry::Forced { .. } => {
                 return Err(HistoryError::NoStart(format!("entry 0 is `{}`", entry.kind_name())));
             }
         };
         let mut execution = Self::empty(gid, workflow, digest, input, rules, limits, first.at);
+        execution.steering = steering;
         execution.count(&first);
         for record in records {
             let entry = decode(&record, execution.next_seq)?;
@@ -99,7 +106,7 @@ impl Execution {
         let contradiction = |why: String| HistoryError::Contradiction { seq, kind, why };
         let phase_error = |e: PhaseError| HistoryError::Contradiction { seq, kind, why: e.to_string() };
         match entry {
-            Entry::Started { .. } | Entry::Admitted { .. } => {
+            Entry::Started { .. } | Entry::Admitted { .. } | Entry::Opened { .. } => {
                 return Err(contradiction("an execution starts once".into()));
             }
             Entry::Submitted { .. } => self.note_submitted(at),
@@ -155,6 +162,14 @@ impl Execution {
                 self.cursor = self.registrations.len();
             }
             Entry::Upgraded { digest } => self.digest = digest,
+            Entry::Enlisted { name, registered } => self.note_enlisted(name, registered),
+            Entry::Reported(report) => self.reports.push(report),
+            Entry::Forced { reason } => {
+                if self.phase.is_closed() {
+                    return Err(contradiction("it is closed already".into()));
+                }
+                self.note_forced(reason);
+            }
         }
         Ok(())
     }

@@ -4,10 +4,12 @@ use rand_xoshiro::rand_core::Rng;
 
 use super::invocation::{Branch, CHILD_NUMBERS, GuestRun, Open, Pivot};
 use super::{Effect, Execution, GuestError};
-use crate::entry::{CallResult, Entry, Registration, RunResult, Undo};
+use crate::entry::{Entry, Registration, Undo};
 use crate::ids::{BranchId, Ticket, Timestamp};
 use crate::operation::{Op, Operation};
+use crate::options::BranchOptions;
 use crate::replay::{Divergence, TicketResult};
+use crate::result::{CallResult, RunResult};
 
 /// What a registration takes beside its payload, roughly.
 const REGISTRATION_BYTES: usize = 64;
@@ -55,6 +57,20 @@ impl Execution {
         let index = guest.branch_index(branch).ok_or_else(|| unknown_branch(branch))?;
         let branch = &mut guest.branches[index];
         branch.options.merge_json(json).map_err(|e| e.to_string())?;
+        branch.recorded_options = branch.options.to_recorded();
+        Ok(())
+    }
+
+    /// `set-options` for the runtime's own programs, which may set everything.
+    ///
+    /// # Errors
+    /// What is wrong with the branch or the options.
+    pub fn lay_options(&mut self, branch: u32, options: BranchOptions) -> Result<(), String> {
+        options.check().map_err(|e| e.to_string())?;
+        let guest = self.guest();
+        let index = guest.branch_index(branch).ok_or_else(|| unknown_branch(branch))?;
+        let branch = &mut guest.branches[index];
+        branch.options.lay_over(options);
         branch.recorded_options = branch.options.to_recorded();
         Ok(())
     }
@@ -112,7 +128,7 @@ impl Execution {
         Ok(true)
     }
 
-    fn check_size(&self) -> Result<(), GuestError> {
+    pub(super) fn check_size(&self) -> Result<(), GuestError> {
         let limits = &self.limits;
         if self.next_seq.0 >= limits.journal_entries {
             let most = limits.journal_entries;

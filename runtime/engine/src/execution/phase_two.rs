@@ -14,11 +14,15 @@ impl Execution {
         }
     }
 
-    /// Reports that the registration at `index` is done.
+    /// Reports that the registration at `index` is done. It changes nothing any more once an operator has ended the
+    /// execution.
     ///
     /// # Panics
     /// If [`Self::step`] did not ask for it.
     pub fn phase_two_done(&mut self, index: u32, attempts: u32) {
+        if self.forced {
+            return;
+        }
         assert!(self.done.insert(index), "registration {index} is done once");
         let entry = if self.phase.is_closed() {
             Entry::FinishDone { index, attempts }
@@ -48,7 +52,11 @@ impl Execution {
             .next_registration()
             .map(|index| (u32::try_from(index).expect("journals are limited"), self.registrations[index].clone()));
         match (self.phase, next) {
-            (Phase::Running, _) => self.unconfirmed().map_or(Step::Run, Step::Confirm),
+            (Phase::Running, _) => match (self.unconfirmed(), &self.steering) {
+                (Some(query_back), _) => Step::Confirm(query_back),
+                (None, Some(steering)) => Step::Steer(steering.clone()),
+                (None, None) => Step::Run,
+            },
             (Phase::Committing | Phase::RollingBack, Some((index, registration))) => {
                 Step::PhaseTwo { index, registration }
             }

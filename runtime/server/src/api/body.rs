@@ -17,15 +17,15 @@ const DISCARD_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// What a body is and how large it may be.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bound {
+pub(crate) struct Bound {
     /// For people: `component`, `input`.
-    pub(super) what: &'static str,
+    pub(crate) what: &'static str,
     /// The most bytes.
-    pub(super) most: usize,
+    pub(crate) most: usize,
     /// The setting that says so.
-    pub(super) setting: &'static str,
+    pub(crate) setting: &'static str,
     /// The problem if it is larger.
-    pub(super) too_large: ProblemKind,
+    pub(crate) too_large: ProblemKind,
 }
 
 impl Bound {
@@ -41,7 +41,7 @@ impl Bound {
 }
 
 /// Reads a whole body.
-pub(super) async fn read(headers: &HeaderMap, body: Body, bound: Bound) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn read(headers: &HeaderMap, body: Body, bound: Bound) -> Result<Vec<u8>, Problem> {
     let announced = body.size_hint().exact();
     let mut stream = body.into_data_stream();
     if announced.is_some_and(|bytes| bytes > bound.most as u64) {

@@ -1,7 +1,7 @@
 //! Journal entries as people read them.
 
 use reprise_engine::{
-    CallResult, Entry, EntryRecord, Operation, Registration, RunResult, SqlOperation, SqlValue, Undo,
+    AtDue, CallResult, Entry, EntryRecord, Operation, Registration, RunResult, SqlOperation, SqlValue, Undo,
 };
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
@@ -66,6 +66,31 @@ impl Serialize for EntryJson<'_> {
                 }
                 Readable::of(input).member(&mut map, "input")?;
             }
+            Entry::Opened { gid, workflow, digest, input, rules: _, steering } => {
+                map.serialize_entry("gid", gid.as_str())?;
+                map.serialize_entry("workflow", workflow.as_str())?;
+                map.serialize_entry("digest", digest)?;
+                map.serialize_entry("due", &Time(steering.due))?;
+                match &steering.at_due {
+                    AtDue::RollBack(message) => map.serialize_entry("then_rolls_back", message)?,
+                    AtDue::Call { operation, every_ms, .. } => {
+                        map.serialize_entry("then_calls", &OperationJson(operation))?;
+                        map.serialize_entry("every_ms", every_ms)?;
+                    }
+                }
+                Readable::of(input).member(&mut map, "input")?;
+            }
+            Entry::Enlisted { name, registered } => {
+                map.serialize_entry("branch", name)?;
+                registrations(&mut map, registered)?;
+            }
+            Entry::Reported(report) => {
+                map.serialize_entry("branch", &report.branch)?;
+                map.serialize_entry("op", &report.op)?;
+                map.serialize_entry("status", &report.status)?;
+                Readable::of(&report.data).member(&mut map, "data")?;
+            }
+            Entry::Forced { reason } => map.serialize_entry("reason", reason)?,
             Entry::Submitted { by } => map.serialize_entry("by", by)?,
             Entry::Intended { scope, ticket, branch, operation, options, registered } => {
                 scoped(&mut map, *scope)?;

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use reprise_coordinator::MessageVerdict;
+use reprise_coordinator::Word;
 use reprise_engine::Gid;
 
 use super::Api;
@@ -14,16 +14,16 @@ use super::render::ExecutionJson;
 
 /// `POST /v1/executions/{gid}/submit`: the sender's local transaction is committed.
 pub(super) async fn submit(State(api): State<Api>, GidPath(gid): GidPath) -> Result<Response, Problem> {
-    decide(&api, &gid, MessageVerdict::Submit).await
+    decide(&api, &gid, Word::Submit).await
 }
 
 /// `POST /v1/executions/{gid}/abort`: it is not, and never will be.
 pub(super) async fn abort(State(api): State<Api>, GidPath(gid): GidPath) -> Result<Response, Problem> {
-    decide(&api, &gid, MessageVerdict::Abort).await
+    decide(&api, &gid, Word::Abort).await
 }
 
-async fn decide(api: &Api, gid: &Gid, verdict: MessageVerdict) -> Result<Response, Problem> {
-    let status = api.coordinator.decide(gid, verdict).await?;
+async fn decide(api: &Api, gid: &Gid, word: Word) -> Result<Response, Problem> {
+    let status = api.coordinator.decide(gid, word).await?;
     let code = if status.phase.is_closed() { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((code, Json(ExecutionJson::of(&status))).into_response())
 }

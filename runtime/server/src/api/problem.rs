@@ -198,6 +198,18 @@ impl Problem {
         Self { kind, detail: detail.into(), members: Map::new() }
     }
 
+    /// Which problem.
+    #[must_use]
+    pub const fn kind(&self) -> ProblemKind {
+        self.kind
+    }
+
+    /// What happened and what to do.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The same with one more member.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -262,6 +274,7 @@ impl From<TriggerError> for Problem {
             TriggerError::Busy { .. } => Self::new(ProblemKind::Busy, detail),
             TriggerError::ShuttingDown => Self::new(ProblemKind::ShuttingDown, detail),
             TriggerError::Unavailable(_) => Self::new(ProblemKind::StoreUnavailable, detail),
+            TriggerError::Reserved(_) => Self::new(ProblemKind::InvalidName, detail),
             TriggerError::Component(_) => Self::new(ProblemKind::ComponentUnusable, detail),
         }
     }
@@ -290,6 +303,7 @@ impl From<CommandError> for Problem {
             CommandError::Decided { gid, decided } => {
                 Self::new(ProblemKind::Decided, detail).with("gid", gid.as_str()).with("decided", decided)
             }
+            CommandError::Contrary { gid, .. } => Self::new(ProblemKind::Decided, detail).with("gid", gid.as_str()),
             CommandError::NoAnswer(gid) => Self::new(ProblemKind::NoAnswer, detail).with("gid", gid.as_str()),
             CommandError::Journal { gid, .. } => Self::new(ProblemKind::StoreDamaged, detail).with("gid", gid.as_str()),
             CommandError::Store(error) => error.into(),
@@ -327,6 +341,7 @@ impl From<StoreError> for Problem {
 impl From<DeployError> for Problem {
     fn from(error: DeployError) -> Self {
         match error {
+            DeployError::Reserved(_) => Self::new(ProblemKind::InvalidName, error.to_string()),
             DeployError::Component(error) => error.into(),
             DeployError::Store(error) => error.into(),
         }

@@ -79,6 +79,11 @@ enum NoteJson<'a> {
         query_back: &'a str,
         due: Time,
     },
+    Steered {
+        due: Time,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        calls: Option<&'a str>,
+    },
     Newer {
         message: &'a str,
     },
@@ -209,6 +214,7 @@ fn note(note: &Note) -> NoteJson<'_> {
                 .collect(),
         },
         Note::Prepared { query_back, due } => NoteJson::Prepared { query_back, due: Time(*due) },
+        Note::Steered { due, calls } => NoteJson::Steered { due: Time(*due), calls: calls.as_deref() },
         Note::Newer { message } => NoteJson::Newer { message },
         Note::Quarantined { reason, message, backtrace } => {
             NoteJson::Quarantined { reason, message, backtrace: backtrace.as_deref() }

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use reprise_coordinator::{Prepare, Status, Trigger, Triggered};
+use reprise_coordinator::{Prepare, Start, Status, Trigger, Triggered};
 use reprise_engine::{Gid, OnTrap, Operation, Phase, WorkflowName};
 use serde::{Deserialize, Serialize};
 use uuid::{NoContext, Uuid};
@@ -84,7 +84,8 @@ async fn admit(
     let TriggerParams { workflow, wait, on_trap, timeout, .. } = params;
     let timeout_ms = timeout.map(|timeout| timeout.ms);
     let prepared = prepare.is_some();
-    let trigger = Trigger { gid: gid.clone(), workflow: workflow.clone(), input, on_trap, timeout_ms, prepare };
+    let start = prepare.map_or(Start::AtOnce, Start::Prepared);
+    let trigger = Trigger { gid: gid.clone(), workflow: workflow.clone(), input, on_trap, timeout_ms, start };
     if prepared && wait.is_some() {
         let detail = "`prepare` and `wait` exclude each other: a prepared message does not run before it is submitted";
         return Err(Problem::new(ProblemKind::InvalidQuery, detail));

@@ -89,6 +89,10 @@ pub(super) enum Note {
         query_back: String,
         due: Moment,
     },
+    Steered {
+        due: Moment,
+        calls: Option<String>,
+    },
     Newer {
         message: String,
     },

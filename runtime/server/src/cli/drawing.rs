@@ -185,6 +185,11 @@ impl Drawing {
             let text = "prepared: waits for its sender to submit or abort it";
             lines.push(format!("{text}, asks {} {}", clean(query_back), self.due(*due)));
         }
+        if let Some(Note::Steered { due, calls }) = &execution.note {
+            let then =
+                calls.as_ref().map_or_else(|| "is rolled back".to_owned(), |call| format!("calls {}", clean(call)));
+            lines.push(format!("waits for its client to decide, {then} {}", self.due(*due)));
+        }
         if let Some(Note::Newer { message }) = &execution.note {
             lines.push(format!("waits for a newer node: {}", detail(message)));
         }

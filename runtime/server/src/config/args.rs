@@ -25,9 +25,11 @@ Keys: listen, data_dir, store (sqlite | postgres | mysql | memory), store_url, s
   deadline_ms, retry, ongoing_ms, outcome_map, concurrency, rate.{per_second, burst}, breaker.{failures, open_ms}},
   allow_urls, call_timeout_ms, connect_timeout_ms, idle_connections, idle_ms, trap_retries, stuck_attempts, wait_max_ms,
   log, log_format (text | json), limits.{component_bytes, input_bytes, payload_bytes, response_bytes, journal_entries,
-  journal_bytes, branches, open_tickets, active, instances, memory_bytes, fuel, compute_ms}
+  journal_bytes, branches, open_tickets, active, instances, memory_bytes, fuel, compute_ms},
+  dtm.{enabled, listen, grpc_listen, timeout_to_fail_s, callback_s, wait_ms}
 
-When it is ready it prints one line of JSON to stdout, {\"listen\":\"127.0.0.1:8080\"}; the log goes to stderr.
+When it is ready it prints one line of JSON to stdout, {\"listen\":\"127.0.0.1:8080\"}, with \"dtm\" and
+\"dtm_grpc\" where those are served; the log goes to stderr.
 SIGTERM and SIGINT stop it: nothing more is admitted, what is under way is made durable; a second one stops it at once.";
 
 /// Flags of `serve`.
@@ -46,6 +48,9 @@ pub struct ServeArgs {
     /// Where executions are kept [default: sqlite].
     #[arg(long, value_enum)]
     pub store: Option<StoreKind>,
+    /// Serve clients of DTM too: HTTP on 127.0.0.1:36789, gRPC on 127.0.0.1:36790 (docs/dtm.md).
+    #[arg(long)]
+    pub dtm: bool,
     /// A service that workflows call by this name; repeatable.
     #[arg(long = "participant", value_name = "NAME=URL")]
     pub participants: Vec<NamedUrl>,
@@ -137,6 +142,9 @@ impl Provider for &ServeArgs {
             if let Some(value) = value {
                 put(&mut settings, &[key], value.into());
             }
+        }
+        if self.dtm {
+            put(&mut settings, &["dtm", "enabled"], true.into());
         }
         Ok(Profile::Default.collect(settings))
     }

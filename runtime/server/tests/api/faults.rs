@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use reprise_coordinator::CoordinatorConfig;
 use reprise_engine::{Digest, EntryRecord, Gid, Seq, Timestamp, WorkflowName};
 use reprise_store::{
-    Deployment, ExecutionKey, ExecutionRow, ListFilter, MemoryStore, Store, StoreError, Write, Written,
+    Deployment, ExecutionKey, ExecutionRow, ListFilter, MemoryStore, Store, StoreError, Topic, Write, Written,
 };
 use serde_json::json;
 
@@ -163,6 +163,26 @@ impl Store for FaultyStore {
     async fn resume_participant(&self, name: &str) -> Result<(), StoreError> {
         self.writes()?;
         self.inner.resume_participant(name).await
+    }
+
+    async fn topics(&self, after: Option<&str>, limit: u32) -> Result<Vec<Topic>, StoreError> {
+        self.reads()?;
+        self.inner.topics(after, limit).await
+    }
+
+    async fn topic(&self, name: &str) -> Result<Option<Topic>, StoreError> {
+        self.reads()?;
+        self.inner.topic(name).await
+    }
+
+    async fn put_topic(&self, topic: &Topic) -> Result<bool, StoreError> {
+        self.writes()?;
+        self.inner.put_topic(topic).await
+    }
+
+    async fn delete_topic(&self, name: &str) -> Result<bool, StoreError> {
+        self.writes()?;
+        self.inner.delete_topic(name).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

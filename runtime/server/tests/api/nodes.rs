@@ -12,7 +12,7 @@ use reprise_engine::{Digest, EntryRecord, Gid, Seq, Timestamp, WorkflowName};
 use reprise_outbound::Participant;
 use reprise_store::{
     Activity, Cluster, Deployment, ExecutionKey, ExecutionRow, LeaseClock, Letter, ListFilter, MemoryStore, Store,
-    StoreError, Write, Written,
+    StoreError, Topic, Write, Written,
 };
 
 use crate::face::Face;
@@ -270,6 +270,22 @@ impl Store for NodeStore {
 
     async fn resume_participant(&self, name: &str) -> Result<(), StoreError> {
         self.inner().resume_participant(name).await
+    }
+
+    async fn topics(&self, after: Option<&str>, limit: u32) -> Result<Vec<Topic>, StoreError> {
+        self.inner().topics(after, limit).await
+    }
+
+    async fn topic(&self, name: &str) -> Result<Option<Topic>, StoreError> {
+        self.inner().topic(name).await
+    }
+
+    async fn put_topic(&self, topic: &Topic) -> Result<bool, StoreError> {
+        self.inner().put_topic(topic).await
+    }
+
+    async fn delete_topic(&self, name: &str) -> Result<bool, StoreError> {
+        self.inner().delete_topic(name).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

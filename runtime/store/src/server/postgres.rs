@@ -30,8 +30,8 @@ pub(super) const UPDATE_EXECUTIONS: &str = "UPDATE executions SET phase = v.phas
 
 /// [`INSERT_EXECUTIONS`], [`INSERT_ENTRIES`] and [`UPDATE_EXECUTIONS`] in one, behind the renewal of the lease: its row is
 /// what the others look for, so it is written first, and nothing is if it is not.
-pub(super) const WRITE: &str = "WITH turn AS (UPDATE nodes SET turn = $30, expires_at = $31 + \
-     CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) WHERE id = $13 AND alive = 1 AND turn = $29 RETURNING id), \
+pub(super) const WRITE: &str = "WITH turn AS (UPDATE nodes SET turn = $29, expires_at = $30 + \
+     CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) WHERE id = $13 AND alive = 1 AND turn = $28 RETURNING id), \
      new AS (INSERT INTO executions (id, gid, workflow, digest, input_hash, phase, activity, wake_at, note, result, created_at, \
      updated_at, owner) SELECT v.*, turn.id FROM turn, unnest($1::bigint[], $2::text[], $3::text[], $4::bytea[], $5::bytea[], \
      $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::bytea[], $11::bigint[], $12::bigint[]) AS v \
@@ -43,7 +43,7 @@ pub(super) const WRITE: &str = "WITH turn AS (UPDATE nodes SET turn = $30, expir
      note = v.note, result = v.result, updated_at = v.updated_at, owner = coalesce(v.owner, executions.owner) \
      FROM turn, unnest($19::bigint[], $20::bigint[], $21::bytea[], $22::bigint[], $23::bigint[], $24::text[], $25::bytea[], \
      $26::bigint[], $27::bigint[]) AS v (id, phase, digest, activity, wake_at, note, result, updated_at, owner) \
-     WHERE $28 AND executions.id = v.id) \
+     WHERE executions.id = v.id) \
      SELECT CAST(NULL AS BIGINT) AS id FROM turn UNION ALL SELECT id FROM new";
 
 /// Plans that are right for a large table, also where the server's statistics are of a time when it was small.
@@ -157,7 +157,6 @@ impl Dialect for Postgres {
         arguments.entries(&bulk.entries, |(row, _)| row)?;
         arguments.add(&bulk.entries, |(_, new)| *new)?;
         arguments.progress(&bulk.progress)?;
-        arguments.value(!bulk.progress.is_empty())?;
         for value in [turn.before, turn.this, turn.lease_ms] {
             arguments.value(value)?;
         }

@@ -27,7 +27,7 @@ const RELEASE: &str = "UPDATE schema_lease SET expires_at = 0 WHERE id = 1 AND e
 const HOLDER: &str = "SELECT name, epoch, expires_at - {now} FROM schema_lease WHERE id = 1";
 
 /// The oldest schema that can be brought up to date.
-const FIRST: i64 = 2;
+const FIRST: i64 = 3;
 
 const TABLE: &str = include_str!("../../migrations/schema_lease.sql");
 
@@ -224,12 +224,12 @@ mod tests {
     #[test]
     fn a_newer_schema_says_who_can_work_on_it() {
         for (newest, oldest, known, want) in [
-            (0, 0, 2, Some(false)),
-            (1, 1, 2, None),
-            (2, 2, 2, Some(true)),
-            (2, 2, 3, Some(false)),
-            (3, 2, 2, Some(true)),
-            (3, 3, 2, None),
+            (0, 0, 3, Some(false)),
+            (2, 1, 3, None),
+            (3, 3, 3, Some(true)),
+            (3, 3, 4, Some(false)),
+            (4, 3, 3, Some(true)),
+            (5, 5, 4, None),
         ] {
             assert_eq!(Compatibility { newest, oldest }.settles(known).ok(), want, "{newest} {oldest} {known}");
         }

@@ -1,7 +1,7 @@
 //! Each verb, on each store.
 
 use reprise_engine::{Digest, Phase, Seq, Timestamp};
-use reprise_store::{Activity, ExecutionKey, ExecutionRow, ListFilter, Progress, Write, Written};
+use reprise_store::{Activity, ExecutionKey, ExecutionRow, ListFilter, Progress, Topic, Write, Written};
 use rstest::rstest;
 
 use crate::support::Kind::{self, MariaDb, Memory, Postgres, Sqlite};
@@ -397,4 +397,38 @@ async fn pauses_of_participants_are_kept(#[values(Memory, Sqlite, Postgres, Mari
         store.resume_participant(name).await.expect("resumes");
     }
     assert_eq!(store.paused_participants().await.expect("reads"), ["bank"]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn topics_change_one_version_at_a_time(#[values(Memory, Sqlite, Postgres, MariaDb)] kind: Kind) {
+    let bed = Bed::new(kind).await;
+    let store = &*bed.store;
+    let topic = |name: &str, version, subscribers: &str| Topic {
+        name: name.into(),
+        subscribers: subscribers.into(),
+        version,
+        created_at: Timestamp(10),
+        updated_at: Timestamp(10 * u64::from(version)),
+    };
+    assert_eq!(store.topic("Orders").await.expect("reads"), None);
+    for (name, version, subscribers, kept) in [
+        ("Orders", 2, "[2]", false),
+        ("Orders", 1, "[1]", true),
+        ("Orders", 1, "[1]", false),
+        ("Orders", 3, "[3]", false),
+        ("Orders", 2, "[2]", true),
+        ("orders", 1, "[]", true),
+        ("grün", 1, "[\"ü\"]", true),
+    ] {
+        let put = store.put_topic(&topic(name, version, subscribers)).await.expect("writes");
+        assert_eq!(put, kept, "{name} {version}");
+    }
+    let [orders, other, green] = [topic("Orders", 2, "[2]"), topic("orders", 1, "[]"), topic("grün", 1, "[\"ü\"]")];
+    assert_eq!(store.topic("Orders").await.expect("reads").as_ref(), Some(&orders));
+    assert_eq!(store.topics(None, 2).await.expect("reads"), [orders.clone(), green.clone()]);
+    assert_eq!(store.topics(Some("grün"), 2).await.expect("reads"), [other]);
+    assert!(store.delete_topic("orders").await.expect("deletes"));
+    assert!(!store.delete_topic("orders").await.expect("deletes"));
+    assert_eq!(store.topics(None, 9).await.expect("reads"), [orders, green]);
 }

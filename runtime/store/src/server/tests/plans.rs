@@ -6,7 +6,7 @@ use reprise_test_services::{mariadb, postgres};
 use super::super::dialect::{Dialect, RowOf, Value};
 use super::super::mysql::MySql;
 use super::super::postgres::Postgres;
-use super::super::{deployments, inbox, keys, node, read, rows};
+use super::super::{deployments, inbox, keys, node, read, rows, topics};
 use super::{Activity, create, open};
 use crate::{ListFilter, ServerStore, Store, Write};
 
@@ -27,6 +27,8 @@ fn questions() -> Vec<(String, Vec<Value<'static>>)> {
         (inbox::LETTERS.to_owned(), vec![int, int]),
         (keys::NEXT.to_owned(), vec![Value::Text(keys::EXECUTION)]),
         (deployments::COMPONENT.to_owned(), vec![Value::Bytes(b"digest")]),
+        (topics::ALL.to_owned(), vec![name, int]),
+        (topics::ONE.to_owned(), vec![name]),
     ];
     let phases = [Phase::Running, Phase::Committing, Phase::RollingBack, Phase::Succeeded, Phase::Failed];
     let activities = [Activity::Active, Activity::Parked, Activity::Quarantined, Activity::Finished];

@@ -144,7 +144,7 @@ async fn a_newer_schema_is_refused() {
     store.file.writer().connection().execute_batch(newer).expect("inserts");
     store.close().await.expect("closes");
     let text = refusal(&options(&directory)).await;
-    assert!(text.contains("has schema 99, this runtime knows up to 3; start a newer runtime"), "{text}");
+    assert!(text.contains("has schema 99, this runtime knows up to 4; start a newer runtime"), "{text}");
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn journals_of_an_entry_a_row_are_converted() {
         let (at, fingerprint) = (codes::of_time(entry.at), entry.fingerprint.cast_signed());
         connection.execute(insert, params![entry.seq.0, at, entry.kind, fingerprint, entry.data]).expect("inserts");
     }
-    connection.execute_batch(include_str!("../../../migrations/sqlite/0003_journal_rows.sql")).expect("converts");
+    connection.execute_batch(include_str!("../../../migrations/sqlite/0004_journal_rows.sql")).expect("converts");
     let read = |from: u32, limit| read::journal(&connection, ExecutionKey(7), Seq(from), limit).expect("reads");
     assert_eq!(read(0, 1000), entries);
     assert_eq!(read(290, 5), entries[290..295]);

@@ -114,4 +114,4 @@ CREATE TABLE IF NOT EXISTS compatibility (
     oldest BIGINT NOT NULL
 ) ENGINE = InnoDB;
 
-INSERT IGNORE INTO compatibility (id, newest, oldest) VALUES (1, 2, 2);
+INSERT IGNORE INTO compatibility (id, newest, oldest) VALUES (1, 3, 3);

@@ -116,4 +116,4 @@ CREATE TABLE compatibility (
     oldest BIGINT NOT NULL
 );
 
-INSERT INTO compatibility (id, newest, oldest) VALUES (1, 2, 2);
+INSERT INTO compatibility (id, newest, oldest) VALUES (1, 3, 3);
