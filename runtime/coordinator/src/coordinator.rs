@@ -26,7 +26,7 @@ use crate::config::CoordinatorConfig;
 use crate::deploy::{Deployments, Recalled};
 use crate::driver::{Driver, Origin};
 use crate::events::{Event, Events};
-use crate::journal_writer::{JournalWriter, News};
+use crate::journal_writer::{Crowd, JournalWriter, News};
 use crate::lease::Lease;
 use crate::native::Natives;
 use crate::take_up::TakeUp;
@@ -107,9 +107,12 @@ impl Coordinator {
         store.ping().await?;
         crate::participants::pause_again(&*store, &outbound).await?;
         let (lease, strays) = (Lease::of(store.clone()), Arc::<Notify>::default());
-        let writer = JournalWriter::start(store.clone(), News { lease: lease.clone(), failed: strays.clone() }).0;
+        let active = Arc::new(Semaphore::new(config.active_max));
+        let crowd = Crowd { places: active.clone(), most: config.active_max };
+        let news = News { lease: lease.clone(), failed: strays.clone() };
+        let writer = JournalWriter::start(store.clone(), news, crowd).0;
         let shared = Arc::new(Shared {
-            active: Arc::new(Semaphore::new(config.active_max)),
+            active,
             instances: Arc::new(Semaphore::new(config.instances)),
             deployments: Deployments::of(&*store),
             natives: Natives::new(config.natives.clone()),

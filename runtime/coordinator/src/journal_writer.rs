@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use reprise_store::{Store, StoreError, Write, Written};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use crate::crash;
 use crate::lease::Lease;
@@ -37,6 +37,21 @@ struct Job {
 /// A write on its way. Resolves when it is durable.
 pub(crate) type Pending = oneshot::Receiver<Result<Written, StoreError>>;
 
+/// How many executions are in memory: each of them may be on its way to a write.
+#[derive(Debug, Clone)]
+pub(crate) struct Crowd {
+    /// One permit less for each.
+    pub(crate) places: Arc<Semaphore>,
+    /// Permits when there are none.
+    pub(crate) most: usize,
+}
+
+impl Crowd {
+    fn size(&self) -> usize {
+        self.most.saturating_sub(self.places.available_permits())
+    }
+}
+
 /// Whom the writer tells what it learns of the store.
 #[derive(Clone)]
 pub(crate) struct News {
@@ -54,11 +69,11 @@ pub(crate) struct JournalWriter {
 
 impl JournalWriter {
     /// Starts the writer; it ends when the last handle is dropped and everything queued is written, and says so.
-    pub(crate) fn start(store: Arc<dyn Store>, news: News) -> (Self, oneshot::Receiver<()>) {
+    pub(crate) fn start(store: Arc<dyn Store>, news: News, crowd: Crowd) -> (Self, oneshot::Receiver<()>) {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let (end, ended) = oneshot::channel();
         tokio::spawn(async move {
-            guarded(Committer::new(store), news, jobs).await;
+            guarded(Committer::new(store), news, crowd, jobs).await;
             // Mostly nobody waits for it.
             let _ = end.send(());
         });
@@ -74,20 +89,20 @@ impl JournalWriter {
     }
 }
 
-async fn guarded(committer: Committer, news: News, jobs: mpsc::Receiver<Job>) {
+async fn guarded(committer: Committer, news: News, crowd: Crowd, jobs: mpsc::Receiver<Job>) {
     // Without its writer the process can do nothing any more, and the next start can do everything.
-    if std::panic::AssertUnwindSafe(write_all(committer, news, jobs)).catch_unwind().await.is_err() {
+    if std::panic::AssertUnwindSafe(write_all(committer, news, crowd, jobs)).catch_unwind().await.is_err() {
         tracing::error!("the journal writer panicked; the process ends");
         std::process::abort();
     }
 }
 
-async fn write_all(committer: Committer, news: News, mut queue: mpsc::Receiver<Job>) {
+async fn write_all(committer: Committer, news: News, crowd: Crowd, mut queue: mpsc::Receiver<Job>) {
     let mut jobs: Vec<Job> = Vec::with_capacity(BATCH_MAX);
     let mut writes: Vec<Write> = Vec::with_capacity(BATCH_MAX);
     let mut answers = Vec::with_capacity(BATCH_MAX);
     while queue.recv_many(&mut jobs, BATCH_MAX).await > 0 {
-        gather(&mut queue, &mut jobs).await;
+        gather(&mut queue, &mut jobs, &crowd).await;
         let mut length = PAUSE.0;
         for job in jobs.drain(..) {
             writes.push(job.write);
@@ -135,9 +150,11 @@ async fn write_all(committer: Committer, news: News, mut queue: mpsc::Receiver<J
 
 /// Lets everybody else who can go on do so before the commit: what they write shares its sync. An idle process loses
 /// no time by that, and a busy one writes as much at a time as its tasks can give.
-async fn gather(queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>) {
+async fn gather(queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>, crowd: &Crowd) {
+    static SHARE: std::sync::LazyLock<usize> = std::sync::LazyLock::new(|| std::env::var("SHARE").ok().and_then(|s| s.parse().ok()).unwrap_or(1000));
     for _ in 0..GATHER_MAX {
         let before = jobs.len();
+        if before * 100 >= crowd.size() * *SHARE { return; }
         tokio::task::yield_now().await;
         while jobs.len() < BATCH_MAX
             && let Ok(job) = queue.try_recv()
@@ -242,7 +259,8 @@ mod tests {
     fn start() -> (JournalWriter, oneshot::Receiver<()>) {
         let store = Arc::new(MemoryStore::new());
         let news = News { lease: Lease::of(store.clone()), failed: Arc::default() };
-        JournalWriter::start(store, news)
+        let crowd = Crowd { places: Arc::new(Semaphore::new(1)), most: 1 };
+        JournalWriter::start(store, news, crowd)
     }
 
     #[tokio::test]

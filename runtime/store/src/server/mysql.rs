@@ -184,7 +184,7 @@ impl Dialect for MySql {
 
 /// How many rows each of several statements found to change.
 async fn affected(connection: &mut MySqlConnection, text: String) -> Result<Vec<u64>, sqlx::Error> {
-    let done = sqlx::raw_sql(AssertSqlSafe(text)).execute_many(connection).await;
+    let done = sqlx::raw_sql(AssertSqlSafe(text)).execute_many(connection);
     done.map_ok(|done| done.rows_affected()).try_collect().await
 }
 

@@ -60,7 +60,8 @@ pub(super) fn insert_entries(connection: &Connection, rows: &[JournalRow<'_>]) -
     let mut statement = connection.prepare_cached(INSERT_ENTRIES)?;
     for (execution, entries) in rows {
         let first = entries.first().map_or(0, |first| first.seq.0);
-        statement.execute(params![execution, first, entries.len(), pack_entries(entries)])?;
+        let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
+        statement.execute(params![execution, first, count, pack_entries(entries)])?;
     }
     Ok(())
 }
