@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{Driver, End, Happened};
 use crate::calls::Slot;
 use crate::clock::now;
-use crate::command::{Command, Told, Word, hear};
+use crate::command::{Command, Word, hear};
 use crate::note::Note;
 
 /// Stands for the time to ask among the timers; no guest has as many tickets.

@@ -36,8 +36,8 @@ impl Default for DtmConfig {
             grpc_listen: "127.0.0.1:36790".into(),
             timeout_to_fail_s: timeout_ms / 1_000,
             callback_s: callback_ms / 1_000,
-            // Clients of DTM hang up after 10 s.
-            wait_ms: 8_000,
+            // The first clients hang up after 8 s.
+            wait_ms: 5_000,
         }
     }
 }

@@ -74,7 +74,7 @@ impl Dtm {
     }
 
     pub(super) async fn subscribe(&self, topic: &str, url: String, remark: String) -> Result<(), Refusal> {
-        Ok(self.coordinator.subscribe(topic, Subscriber { url, remark }).await?)
+        Ok(self.coordinator.subscribe_to(topic, Subscriber { url, remark }).await?)
     }
 
     pub(super) async fn unsubscribe(&self, topic: &str, url: &str) -> Result<(), Refusal> {
