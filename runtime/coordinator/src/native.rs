@@ -15,8 +15,8 @@ pub struct Native {
     pub name: WorkflowName,
     /// What it does; none where its executions are steered from outside.
     pub program: Option<Arc<dyn NativeProgram>>,
-    /// Options of the question to the sender of a prepared one.
-    pub question: BranchOptions,
+    /// From the input to the options of the question to the sender of a prepared one.
+    pub question: fn(&[u8]) -> BranchOptions,
 }
 
 impl fmt::Debug for Native {
@@ -30,7 +30,7 @@ impl fmt::Debug for Native {
 pub(crate) struct Natives {
     digests: HashMap<WorkflowName, Digest>,
     programs: HashMap<Digest, Arc<Program>>,
-    questions: HashMap<Digest, BranchOptions>,
+    questions: HashMap<Digest, fn(&[u8]) -> BranchOptions>,
 }
 
 impl Natives {
@@ -52,9 +52,9 @@ impl Natives {
         self.digests.get(name).copied()
     }
 
-    /// Options of the question to the sender of a prepared execution.
-    pub(crate) fn question(&self, digest: Digest) -> BranchOptions {
-        self.questions.get(&digest).cloned().unwrap_or_default()
+    /// Options of the question to the sender of a prepared execution with this input.
+    pub(crate) fn question(&self, digest: Digest, input: &[u8]) -> BranchOptions {
+        self.questions.get(&digest).map(|question| question(input)).unwrap_or_default()
     }
 
     pub(crate) fn program(&self, digest: Digest) -> Option<Arc<Program>> {

@@ -84,7 +84,7 @@ impl Coordinator {
     ///
     /// # Errors
     /// [`TopicError`].
-    pub async fn subscribe(&self, topic: &str, subscriber: Subscriber) -> Result<(), TopicError> {
+    pub async fn subscribe_to(&self, topic: &str, subscriber: Subscriber) -> Result<(), TopicError> {
         let characters = topic.chars().count();
         match (characters, subscriber.url.as_str()) {
             (0, _) => return Err(TopicError::NoName),

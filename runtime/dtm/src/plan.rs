@@ -17,7 +17,7 @@ use crate::programs::workflow_name;
 use crate::trans::{Options, Trans};
 
 /// The branch that stands for the whole transaction.
-const WHOLE: &str = "00";
+pub(crate) const WHOLE: &str = "00";
 /// Longest time of a workflow's callback, where its client does not set one: it may run the rest of the workflow.
 const CALLBACK_MS: u32 = 60_000;
 

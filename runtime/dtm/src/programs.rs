@@ -5,21 +5,19 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use reprise_coordinator::Native;
-use reprise_engine::{
-    BranchOptions, CallResult, DtmIdentity, GuestError, Op, RunResult, Ticket, TransType, WorkflowName,
-};
+use reprise_engine::{BranchOptions, CallResult, GuestError, Op, RunResult, Ticket, TransType, WorkflowName};
 use reprise_host::{NativeGuest, NativeProgram};
 
 use crate::call::BranchCall;
-use crate::plan::{Plan, Step, branch_options};
+use crate::plan::{Plan, Step, WHOLE, branch_options};
 
 /// Every kind, as a workflow of the runtime.
 #[must_use]
 pub fn natives() -> Vec<Native> {
-    let native = |kind: TransType, program: Option<Arc<dyn NativeProgram>>| {
-        let dtm = DtmIdentity { trans_type: kind, branch_id: None, op: None };
-        let question = BranchOptions { dtm: Some(dtm), ..BranchOptions::default() };
-        Native { name: workflow_name(kind), program, question }
+    let native = |kind: TransType, program: Option<Arc<dyn NativeProgram>>| Native {
+        name: workflow_name(kind),
+        program,
+        question,
     };
     vec![
         native(TransType::Saga, Some(Arc::new(Saga))),
@@ -28,6 +26,16 @@ pub fn natives() -> Vec<Native> {
         native(TransType::Xa, None),
         native(TransType::Workflow, None),
     ]
+}
+
+/// How the sender of a message is asked: as its branches are called.
+fn question(input: &[u8]) -> BranchOptions {
+    let plan = serde_json::from_slice::<Plan>(input).ok();
+    let (protocol, mut options) =
+        plan.map_or_else(Default::default, |plan| (plan.protocol, branch_options(&plan.options)));
+    let call = BranchCall { gid: "", trans_type: TransType::Msg, branch_id: WHOLE, op: Op::Msg };
+    options.lay_over(call.options(protocol));
+    options
 }
 
 /// The workflow that stands for transactions of a kind: `dtm.saga` and so on.

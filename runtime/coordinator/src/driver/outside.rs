@@ -78,8 +78,9 @@ impl Driver {
     async fn ask(&mut self, awaited: &Awaited) {
         let (operation, options) = match awaited {
             Awaited::Sender(query_back) => {
-                let digest = self.with(|execution| execution.digest());
-                (query_back.operation.clone(), self.shared.natives.question(digest))
+                let natives = &self.shared.natives;
+                let options = self.with(|execution| natives.question(execution.digest(), execution.input()));
+                (query_back.operation.clone(), options)
             }
             Awaited::Steering(Steering { at_due: AtDue::RollBack(message), .. }) => {
                 self.with(|execution| execution.fail_run(message.clone()));

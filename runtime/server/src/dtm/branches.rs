@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use reprise_coordinator::Status;
 use reprise_dtm::{Options, Plan, Progress, Protocol};
 use reprise_engine::{
-    AtDue, Entry, EntryRecord, ExecutionView, HistoryError, Op, OpState, OpView, Operation, Registration, Report, Rules,
-    Steering, Timestamp, TransType, Undo,
+    AtDue, Entry, EntryRecord, ExecutionView, HistoryError, Op, OpState, OpView, Operation, Registration, Report,
+    Rules, Steering, Timestamp, TransType, Undo,
 };
 use serde::Serialize;
 use serde_json::json;

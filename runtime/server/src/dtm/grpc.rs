@@ -9,7 +9,13 @@ use super::branches::BranchJson;
 use super::refusal::Refusal;
 
 /// What `proto/dtm.proto` says, as Rust: messages, a client and the server's trait.
-#[allow(missing_docs, unreachable_pub, clippy::wildcard_enum_match_arm, clippy::doc_markdown, reason = "generated code")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::wildcard_enum_match_arm,
+    clippy::doc_markdown,
+    reason = "generated code"
+)]
 pub mod pb {
     tonic::include_proto!("dtmgimp");
 
@@ -104,8 +110,9 @@ impl From<Refusal> for Status {
 fn trans(request: pb::DtmRequest) -> Result<Trans, Refusal> {
     let steps: Option<Steps> = match request.steps.as_str() {
         "" => None,
-        text => serde_json::from_str(text)
-            .map_err(|error| Refusal::Invalid(format!("Steps is no JSON list of a message's or saga's steps: {error}")))?,
+        text => serde_json::from_str(text).map_err(|error| {
+            Refusal::Invalid(format!("Steps is no JSON list of a message's or saga's steps: {error}"))
+        })?,
     };
     Ok(Trans {
         gid: request.gid,

@@ -6,6 +6,7 @@ mod transactions;
 
 use std::any::Any;
 
+use axum::Json;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
@@ -13,13 +14,12 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, post};
-use axum::Json;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{Dtm, json_rpc};
 use super::refusal::Refusal;
+use super::{Dtm, json_rpc};
 use crate::api::body::{self, Bound};
 use crate::api::{Problem, ProblemKind};
 

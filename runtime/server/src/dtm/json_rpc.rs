@@ -45,7 +45,8 @@ pub(super) async fn call(State(dtm): State<Dtm>, Bytes(bytes): Bytes) -> Respons
     let request: Value = match serde_json::from_slice(&bytes) {
         Ok(request) => request,
         Err(error) => {
-            let reply = Reply::new(Value::Null, Err(ErrorJson { code: -32700, message: format!("Parse error: {error}") }));
+            let reply =
+                Reply::new(Value::Null, Err(ErrorJson { code: -32700, message: format!("Parse error: {error}") }));
             return (StatusCode::BAD_REQUEST, Json(reply)).into_response();
         }
     };

@@ -1,6 +1,5 @@
 //! The two ports of DTM's face.
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 
@@ -49,7 +48,8 @@ impl DtmListeners {
         });
         let http = axum::serve(http, router(dtm.clone())).with_graceful_shutdown(stop.clone().cancelled_owned());
         let incoming = TcpIncoming::from(self.grpc).with_nodelay(Some(true));
-        let reflection = tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(pb::DESCRIPTION);
+        let reflection =
+            tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(pb::DESCRIPTION);
         let reflection = reflection.build_v1().map_err(io::Error::other)?;
         let grpc = Server::builder().add_service(service(dtm)).add_service(reflection);
         let grpc = grpc.serve_with_incoming_shutdown(incoming, stop.cancelled_owned());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reprise_coordinator::{Status, Word, now};
+use reprise_coordinator::{Status, now};
 use reprise_dtm::workflow_name;
 use reprise_engine::{Gid, Phase, Timestamp, TransType};
 use reprise_store::{Activity, ExecutionKey, ListFilter};
@@ -94,7 +94,8 @@ impl Dtm {
         };
         let kinds = KINDS.into_iter().filter(|kind| filter.kind.is_none_or(|wanted| wanted == *kind));
         let lists = kinds.flat_map(|kind| {
-            let list = ListFilter { workflow: Some(workflow_name(kind)), before: filter.before, ..ListFilter::default() };
+            let list =
+                ListFilter { workflow: Some(workflow_name(kind)), before: filter.before, ..ListFilter::default() };
             phases.iter().map(move |phase| ListFilter { phase: *phase, ..list.clone() })
         });
         let mut newest = Newest::new(self, lists.collect(), filter.limit);

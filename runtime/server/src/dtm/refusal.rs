@@ -147,7 +147,9 @@ mod tests {
 
     #[test]
     fn failures_end_as_clients_expect() {
-        for (text, want) in [("poor", "poor FAILURE"), ("url:x return failed: {} FAILURE", "url:x return failed: {} FAILURE")] {
+        for (text, want) in
+            [("poor", "poor FAILURE"), ("url:x return failed: {} FAILURE", "url:x return failed: {} FAILURE")]
+        {
             assert_eq!(Refusal::failure(text), Refusal::Failure(want.into()));
         }
     }

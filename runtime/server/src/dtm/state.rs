@@ -27,8 +27,7 @@ pub(super) enum TransState {
 }
 
 impl TransState {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Prepared, Self::Submitted, Self::Aborting, Self::Succeed, Self::Failed];
+    pub(super) const ALL: [Self; 5] = [Self::Prepared, Self::Submitted, Self::Aborting, Self::Succeed, Self::Failed];
 
     /// How a transaction stands.
     pub(super) fn of(status: &Status) -> Self {
@@ -99,7 +98,8 @@ pub(super) fn outcome(status: &Status) -> Result<(), Refusal> {
         (Phase::Running | Phase::Committing | Phase::RollingBack, Activity::Quarantined) => {
             let why = match &status.note {
                 Some(Note::Quarantined { message, .. }) => message.as_str(),
-                Some(Note::Waiting { .. } | Note::Prepared { .. } | Note::Steered { .. } | Note::Newer { .. }) | None => "",
+                Some(Note::Waiting { .. } | Note::Prepared { .. } | Note::Steered { .. } | Note::Newer { .. })
+                | None => "",
             };
             Err(Refusal::Internal(format!("transaction '{gid}' is stopped until somebody looks at it: {why}")))
         }

@@ -139,7 +139,8 @@ impl Dtm {
         if workflow == workflow_name(kind) {
             return Ok(());
         }
-        let is = kind_of(&workflow).map_or_else(|| format!("workflow `{workflow}`"), |kind| format!("'{}'", kind.name()));
+        let is =
+            kind_of(&workflow).map_or_else(|| format!("workflow `{workflow}`"), |kind| format!("'{}'", kind.name()));
         Err(Refusal::failure(format!("gid {gid} is in use: it is of trans_type {is}, not '{}'.", kind.name())))
     }
 

@@ -63,7 +63,13 @@ impl Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let channel = Channel::from_shared(format!("http://{grpc}")).expect("an address").connect_lazy();
         let http_client = reqwest::Client::builder().no_proxy().build().expect("a plain client");
-        Self { protocol, http: http_client, base: format!("http://{http}"), grpc: DtmClient::new(channel.clone()), channel }
+        Self {
+            protocol,
+            http: http_client,
+            base: format!("http://{http}"),
+            grpc: DtmClient::new(channel.clone()),
+            channel,
+        }
     }
 
     /// `prepare`, `submit` or `abort`.
@@ -116,7 +122,9 @@ impl Client {
                     trans_type: text("trans_type"),
                     branch_id: text("branch_id"),
                     op: String::new(),
-                    data: data.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect(),
+                    data: data
+                        .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+                        .collect(),
                     busi_payload: text("data").into_bytes(),
                 };
                 of_grpc(self.grpc.clone().register_branch(request).await.map(drop))
@@ -127,7 +135,8 @@ impl Client {
     /// How far a workflow is: `transaction` and `progresses`, with `bin_data` in base64.
     pub(crate) async fn prepare_workflow(&self, trans: &Value) -> Result<Value, Told> {
         if self.protocol == Protocol::Grpc {
-            let reply = self.grpc.clone().prepare_workflow(request(trans)).await.map_err(|status| of_grpc(Err(status)))?;
+            let reply =
+                self.grpc.clone().prepare_workflow(request(trans)).await.map_err(|status| of_grpc(Err(status)))?;
             let pb::DtmProgressesReply { transaction, progresses } = reply.into_inner();
             let transaction = transaction.expect("always there");
             let progresses: Vec<Value> = progresses

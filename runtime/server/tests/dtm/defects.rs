@@ -71,7 +71,10 @@ async fn a_gid_has_one_kind(#[values(Http, Grpc, JsonRpc)] protocol: Protocol) {
     let branch = json!({ "gid": "t", "trans_type": "xa", "branch_id": "02", "url": stage.url("Out") });
     in_use(stage.client.register(&branch).await.failure());
     let shown = stage.query("t").await;
-    assert_eq!((&shown["transaction"]["trans_type"], &shown["transaction"]["status"]), (&json!("tcc"), &json!("prepared")));
+    assert_eq!(
+        (&shown["transaction"]["trans_type"], &shown["transaction"]["status"]),
+        (&json!("tcc"), &json!("prepared"))
+    );
     stage.client.submit(&Stage::steered("t", "tcc")).await.succeeded();
     stage.ends("t", "succeed", &["01 confirm OutConfirm"]).await;
 }

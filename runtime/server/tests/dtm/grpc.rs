@@ -53,7 +53,8 @@ async fn the_service_describes_itself() {
         host: String::new(),
         message_request: Some(MessageRequest::ListServices(String::new())),
     };
-    let mut replies = client.server_reflection_info(futures::stream::iter([list])).await.expect("it answers").into_inner();
+    let mut replies =
+        client.server_reflection_info(futures::stream::iter([list])).await.expect("it answers").into_inner();
     let reply = replies.message().await.expect("an answer").expect("one").message_response;
     let Some(MessageResponse::ListServicesResponse(services)) = reply else { panic!("no list: {reply:?}") };
     assert!(services.service.iter().any(|service| service.name == "dtmgimp.Dtm"), "{services:?}");

@@ -58,6 +58,13 @@ async fn the_codes_of_a_branch_are_read() {
     stage.participant.answers("Out", [Reply::Ongoing, Reply::Broken]);
     stage.participant.answers("In", [Reply::Failure]);
     stage.client.submit(&stage.saga("s", &[("Out", "OutRevert"), ("In", "InRevert")])).await.succeeded();
-    let calls = ["01 action Out", "01 action Out", "01 action Out", "02 action In", "02 compensate InRevert", "01 compensate OutRevert"];
+    let calls = [
+        "01 action Out",
+        "01 action Out",
+        "01 action Out",
+        "02 action In",
+        "02 compensate InRevert",
+        "01 compensate OutRevert",
+    ];
     stage.ends("s", "failed", &calls).await;
 }

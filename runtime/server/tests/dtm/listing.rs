@@ -34,8 +34,7 @@ fn gids(page: &Value) -> Vec<&str> {
     page["transactions"].as_array().into_iter().flatten().map(|each| each["gid"].as_str().expect("a gid")).collect()
 }
 
-const ALL: [&str; 8] =
-    ["x-prepared", "t-aborting", "t-prepared", "m-open", "m-prepared", "s-open", "s-poor", "s-done"];
+const ALL: [&str; 8] = ["x-prepared", "t-aborting", "t-prepared", "m-open", "m-prepared", "s-open", "s-poor", "s-done"];
 
 #[tokio::test]
 async fn pages_follow_each_other() {

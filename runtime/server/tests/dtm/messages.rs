@@ -80,6 +80,21 @@ async fn a_lost_sender_is_asked(
     stage.ends("m", status, calls).await;
 }
 
+#[rstest]
+#[tokio::test]
+async fn the_sender_is_asked_as_branches_are_called(#[values(Http, Grpc, JsonRpc)] protocol: Protocol) {
+    let stage = Stage::open(protocol).await;
+    stage.participant.answers("QueryPrepared", [Reply::Late(Duration::from_secs(20))]);
+    let mut message = stage.message("m", &["In"]);
+    message["timeout_to_fail"] = 1.into();
+    message["request_timeout"] = 1.into();
+    message["branch_headers"] = json!({ "x-tenant": "blue" });
+    stage.client.prepare(&message).await.succeeded();
+    let calls = stage.participant.asked("m", "QueryPrepared", 2).await;
+    assert!(calls.iter().all(|call| call.headers["x-tenant"] == "blue" && call.trans_type == "msg"));
+    stage.becomes("m", "succeed").await;
+}
+
 #[tokio::test]
 async fn a_query_back_is_a_get() {
     let stage = Stage::open(Http).await;

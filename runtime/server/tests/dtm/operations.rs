@@ -52,7 +52,7 @@ async fn plain_requests_are_answered_as_dtm_does(
 
 #[rstest]
 #[case::no_json("{", "not what DTM's clients send")]
-#[case::another_type(r#"{"gid": 7}"#, "gid")]
+#[case::another_type(r#"{"gid": 7}"#, "expected a string")]
 #[case::no_gid(r#"{"trans_type": "saga"}"#, "gid")]
 #[case::a_gid_with_a_space(r#"{"gid": "a b", "trans_type": "saga"}"#, "a b")]
 #[case::no_kind(r#"{"gid": "g", "trans_type": "sage"}"#, "sage")]
@@ -155,8 +155,14 @@ async fn what_waits_for_its_next_attempt_goes_on_at_once(#[case] all: bool) {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     if all {
-        assert_eq!(stage.client.get("/resetCronTime?timeout=6000").await.1, json!({ "has_remaining": false, "succeed_count": 0 }));
-        assert_eq!(stage.client.get("/resetCronTime?timeout=10&limit=0").await.1, json!({ "has_remaining": true, "succeed_count": 0 }));
+        assert_eq!(
+            stage.client.get("/resetCronTime?timeout=6000").await.1,
+            json!({ "has_remaining": false, "succeed_count": 0 })
+        );
+        assert_eq!(
+            stage.client.get("/resetCronTime?timeout=10&limit=0").await.1,
+            json!({ "has_remaining": true, "succeed_count": 0 })
+        );
         let (status, answer) = stage.client.get("/resetCronTime?timeout=10&limit=9").await;
         assert_eq!((status, answer), (200, json!({ "has_remaining": false, "succeed_count": 1 })));
     } else {

@@ -144,10 +144,12 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
-    let is_grpc = headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
+    let is_grpc =
+        headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
     let query: BTreeMap<String, String> =
         url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-    let request: Option<Value> = serde_json::from_slice(&body).ok().filter(|request: &Value| request["jsonrpc"] == "2.0");
+    let request: Option<Value> =
+        serde_json::from_slice(&body).ok().filter(|request: &Value| request["jsonrpc"] == "2.0");
     let params = request.as_ref().map(|request| request["params"].clone());
     let metadata = |name: &str| headers.get(format!("dtm-{name}")).and_then(|value| value.to_str().ok());
     let of = |name: &str| match (&params, is_grpc) {

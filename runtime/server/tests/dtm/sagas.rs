@@ -135,7 +135,10 @@ async fn the_timeout_of_a_request_is_the_clients(#[values(Http, Grpc, JsonRpc)] 
 #[case::unknown(Reply::Broken)]
 #[case::ongoing(Reply::Ongoing)]
 #[tokio::test]
-async fn the_pause_between_attempts_is_the_clients(#[case] reply: Reply, #[values(Http, Grpc, JsonRpc)] protocol: Protocol) {
+async fn the_pause_between_attempts_is_the_clients(
+    #[case] reply: Reply,
+    #[values(Http, Grpc, JsonRpc)] protocol: Protocol,
+) {
     let stage = Stage::open(protocol).await;
     stage.participant.answers("Out", [reply]);
     let mut saga = stage.saga("s", &[("Out", "")]);

@@ -32,8 +32,7 @@ impl Stage {
     /// With other settings than the usual ones.
     pub(crate) async fn with(protocol: Protocol, change: impl FnOnce(&mut Config)) -> Self {
         let any = || "127.0.0.1:0".to_owned();
-        let limits =
-            Limits { instances: 8, memory_bytes: 64 << 20, input_bytes: INPUT_BYTES_MAX, ..Limits::default() };
+        let limits = Limits { instances: 8, memory_bytes: 64 << 20, input_bytes: INPUT_BYTES_MAX, ..Limits::default() };
         let dtm = DtmConfig { enabled: true, listen: any(), grpc_listen: any(), ..DtmConfig::default() };
         let mut config = Config { listen: any(), store: StoreKind::Memory, limits, dtm, ..Config::default() };
         change(&mut config);

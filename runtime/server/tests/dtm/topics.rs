@@ -88,11 +88,18 @@ async fn an_unsubscribed_url_gets_nothing() {
 #[tokio::test]
 async fn what_can_not_be_changed_is_told(#[case] path: &str, #[case] says: &str) {
     let stage = Stage::open(Http).await;
-    for path in ["/subscribe?topic=orders&url=http://a", "/subscribe?topic=empty&url=http://a", "/unsubscribe?topic=empty&url=http://a"] {
+    for path in [
+        "/subscribe?topic=orders&url=http://a",
+        "/subscribe?topic=empty&url=http://a",
+        "/unsubscribe?topic=empty&url=http://a",
+    ] {
         assert_eq!(stage.client.get(path).await.0, 200);
     }
     let (status, answer) = stage.client.get(path).await;
-    assert!(status >= 400 && status != 409 && answer["message"].as_str().expect("a message").contains(says), "{status} {answer}");
+    assert!(
+        status >= 400 && status != 409 && answer["message"].as_str().expect("a message").contains(says),
+        "{status} {answer}"
+    );
 }
 
 #[tokio::test]
@@ -114,7 +121,11 @@ async fn topics_are_changed_over_grpc_too() {
 #[tokio::test]
 async fn topics_are_shown_as_keys_and_values() {
     let stage = Stage::open(Http).await;
-    for path in ["/subscribe?topic=b&url=http://1&remark=one", "/subscribe?topic=a&url=http://1", "/subscribe?topic=b&url=http://2"] {
+    for path in [
+        "/subscribe?topic=b&url=http://1&remark=one",
+        "/subscribe?topic=a&url=http://1",
+        "/subscribe?topic=b&url=http://2",
+    ] {
         assert_eq!(stage.client.get(path).await.0, 200);
     }
     let (_, one) = stage.client.get("/queryKV?cat=topics&key=b").await;

@@ -37,7 +37,10 @@ async fn the_end_of_a_saga_is_told(#[values(Http, Grpc, JsonRpc)] protocol: Prot
 #[case::ongoing(Reply::Ongoing)]
 #[case::unknown(Reply::Broken)]
 #[tokio::test]
-async fn what_goes_on_is_not_told_as_a_failure(#[case] reply: Reply, #[values(Http, Grpc, JsonRpc)] protocol: Protocol) {
+async fn what_goes_on_is_not_told_as_a_failure(
+    #[case] reply: Reply,
+    #[values(Http, Grpc, JsonRpc)] protocol: Protocol,
+) {
     let stage = impatient(protocol).await;
     stage.participant.always("Out", reply);
     let text = stage.client.submit(&waiting(stage.saga("s", &[("Out", "OutRevert")]))).await.ongoing();

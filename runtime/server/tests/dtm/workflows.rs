@@ -41,7 +41,9 @@ async fn progress_is_kept(#[values(Http, Grpc)] protocol: Protocol) {
     assert!(text.contains("`02` is reported already"), "{text}");
     let known = stage.client.prepare_workflow(&workflow).await.expect("it is known");
     let progress = |index: usize, name: &str| known["progresses"][index][name].as_str().expect("text").to_owned();
-    let shown = |index| [progress(index, "branch_id"), progress(index, "op"), progress(index, "status"), progress(index, "bin_data")];
+    let shown = |index| {
+        [progress(index, "branch_id"), progress(index, "op"), progress(index, "status"), progress(index, "bin_data")]
+    };
     assert_eq!(shown(0), ["01", "action", "succeed", base64(b"paid").as_str()]);
     assert_eq!(shown(1), ["02", "action", "failed", base64(b"poor").as_str()]);
     assert_eq!(known["progresses"].as_array().expect("a list").len(), 2);
@@ -76,7 +78,10 @@ async fn a_failure_has_its_reason(#[values(Http, Grpc)] protocol: Protocol) {
     stage.client.prepare_workflow(&workflow).await.expect("it begins");
     stage.client.submit(&end("w", json!({ "status": "failed", "rollback_reason": "poor" }))).await.succeeded();
     let known = stage.client.prepare_workflow(&workflow).await.expect("it is known");
-    assert_eq!((&known["transaction"]["status"], &known["transaction"]["rollback_reason"]), (&json!("failed"), &json!("poor")));
+    assert_eq!(
+        (&known["transaction"]["status"], &known["transaction"]["rollback_reason"]),
+        (&json!("failed"), &json!("poor"))
+    );
 }
 
 #[rstest]

@@ -55,9 +55,7 @@ pub(super) async fn register_branch(
 /// `POST /prepareWorkflow`
 pub(super) async fn prepare_workflow(State(dtm): State<Dtm>, Sent(trans): Sent<Trans>) -> Result<Response, Refusal> {
     match dtm.prepare_workflow(&trans).await {
-        Ok(seen) => {
-            Ok(Json(WorkflowJson { transaction: seen.transaction, progresses: seen.branches }).into_response())
-        }
+        Ok(seen) => Ok(Json(WorkflowJson { transaction: seen.transaction, progresses: seen.branches }).into_response()),
         Err(refusal @ Refusal::Failure(_)) => {
             let transaction = workflow::refused(&trans.gid, &refusal);
             let body = json!({

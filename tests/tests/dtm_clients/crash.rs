@@ -52,7 +52,8 @@ async fn everywhere(script: Script) -> Result<usize> {
     let mut crashes = 0;
     for point in 1..=points {
         let crashed = scene.crash_at(point, &want).await;
-        crashes += usize::from(crashed.with_context(|| format!("at point {point}; log, newest first:\n{}", scene.log()))?);
+        crashes +=
+            usize::from(crashed.with_context(|| format!("at point {point}; log, newest first:\n{}", scene.log()))?);
     }
     // A slow machine needs more attempts in one run than in another.
     ensure!(crashes + 2 + points / 10 >= points, "only {crashes} of {points} points were reached");
@@ -62,7 +63,10 @@ async fn everywhere(script: Script) -> Result<usize> {
 impl Scene {
     fn runtime(&self, variable: (&str, &str)) -> Result<(Runtime, String)> {
         let env = vec![(variable.0.to_owned(), variable.1.to_owned())];
-        super::runtime(self.dir.path(), RuntimeOptions { features: vec!["crash-points"], env, ..RuntimeOptions::default() })
+        super::runtime(
+            self.dir.path(),
+            RuntimeOptions { features: vec!["crash-points"], env, ..RuntimeOptions::default() },
+        )
     }
 
     async fn prepare(&self, gid: &str) -> Result<()> {

@@ -102,7 +102,9 @@ impl Client<'_> {
     /// The same, where it may be past that already.
     async fn say_once(&self, path: &str, more: &Value) -> Result<()> {
         let (status, answer) = self.post(path, &self.named(more)).await?;
-        let past = answer["message"].as_str().is_some_and(|text| text.contains("cannot prepare") || text.contains("no trans with"));
+        let past = answer["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("cannot prepare") || text.contains("no trans with"));
         ensure!(status == 200 || (status == 409 && past), "{path}: {status} {answer}");
         Ok(())
     }
@@ -138,7 +140,12 @@ impl Client<'_> {
             let more = json!({ "branch_id": branch, "data": data, "confirm": url("confirm"), "cancel": url("cancel") });
             self.say_once("registerBranch", &more).await?;
             let query = format!("gid={}&trans_type=tcc&branch_id={branch}&op=try", self.gid);
-            client().post(format!("{}?{query}", url("try"))).json(&transfer(account)).send().await?.error_for_status()?;
+            client()
+                .post(format!("{}?{query}", url("try")))
+                .json(&transfer(account))
+                .send()
+                .await?
+                .error_for_status()?;
         }
         self.decide(ends).await
     }
@@ -168,14 +175,20 @@ impl Client<'_> {
             return Ok(());
         }
         let done = known["progresses"].as_array().map_or(0, Vec::len);
-        for (branch, path, account) in [("01", "/transfer-out", "alice"), ("02", "/transfer-in", "bob")].into_iter().skip(done) {
+        for (branch, path, account) in
+            [("01", "/transfer-out", "alice"), ("02", "/transfer-in", "bob")].into_iter().skip(done)
+        {
             let query = format!("gid={}&trans_type=workflow&branch_id={branch}&op=action", self.gid);
             let url = format!("{}?{query}", self.url(path));
             client().post(url).json(&transfer(account)).send().await?.error_for_status()?;
             let more = json!({ "branch_id": branch, "op": "action", "status": "succeed", "data": "{}" });
             self.say("registerBranch", &more).await?;
         }
-        self.say("submit", &json!({ "req_extra": { "status": ends.status(), "result": "ZG9uZQ==", "rollback_reason": "" } })).await
+        self.say(
+            "submit",
+            &json!({ "req_extra": { "status": ends.status(), "result": "ZG9uZQ==", "rollback_reason": "" } }),
+        )
+        .await
     }
 }
 

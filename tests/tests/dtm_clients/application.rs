@@ -23,7 +23,7 @@ impl Scene {
     async fn open() -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let (runtime, dtm) = super::runtime(dir.path(), RuntimeOptions::default())?;
-        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dtm/python");
+        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dtm_clients/python");
         let folder = Language::toolchains().join("dtm-python");
         let installed = Command::new(python.join("toolchain")).arg(&folder).status()?;
         ensure!(installed.success(), "DTM's client for Python can't be installed");
