@@ -126,8 +126,10 @@ fn assert_mariadb(text: &str, plan: &[RowOf<MySql>], named: &[&str]) {
         let [kind, key, extra] = [3, 5, 9].map(|i| MySql::bytes(row, i).expect("a column").unwrap_or_default());
         let [kind, key, extra] = [kind, key, extra].map(|bytes| String::from_utf8(bytes).expect("text"));
         // Of a table that is known to be empty there is no plan, nor of the end of an index.
-        let nothing =
-            extra.contains("no matching row in const table") || extra.contains("Select tables optimized away");
+        // Nor of a key that no row has.
+        let nothing = ["no matching row in const table", "Select tables optimized away", "reading const tables"]
+            .iter()
+            .any(|reason| extra.contains(reason));
         let uses = named.contains(&key.as_str()) && kind != "ALL" && !extra.contains("filesort");
         assert!(uses || nothing, "{text}\n{kind} {key} {extra}");
     }
