@@ -3,10 +3,17 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
-use reprise_engine::{EntryRecord, ExecutionView, Op, OpState, Phase, Seq, Timestamp};
+use anyhow::{Context as _, Result, bail};
+use reprise_engine::{EntryRecord, ExecutionView, Op, OpState, Phase, Seq};
+use reprise_store::{pack_entries, unpack_entries};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, Row as _};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
+
+/// A row of the store's table: the entries of one write.
+struct JournalRow {
+    id: i64,
+    entries: Vec<EntryRecord>,
+}
 
 /// The journal of `gid` in a store file; empty if it has none.
 ///
@@ -14,24 +21,25 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 /// The file can't be read.
 pub async fn journal(file: &Path, gid: &str) -> Result<Vec<EntryRecord>> {
     let mut connection = SqliteConnectOptions::new().filename(file).connect().await?;
+    let rows = rows(&mut connection, gid).await?;
+    connection.close().await?;
+    Ok(rows.into_iter().flat_map(|row| row.entries).collect())
+}
+
+async fn rows(connection: &mut SqliteConnection, gid: &str) -> Result<Vec<JournalRow>> {
     let rows = sqlx::query(
-        "SELECT j.seq, j.at, j.kind, j.fingerprint, j.data FROM journal j JOIN executions e ON e.id = j.execution \
+        "SELECT j.rowid, j.seq, j.entries, j.data FROM journal j JOIN executions e ON e.id = j.execution \
          WHERE e.gid = ? ORDER BY j.seq",
     )
     .bind(gid)
-    .fetch_all(&mut connection)
+    .fetch_all(connection)
     .await
     .context("the journal")?;
-    connection.close().await?;
     rows.iter()
         .map(|row| {
-            Ok(EntryRecord {
-                seq: Seq(u32::try_from(row.try_get::<i64, _>("seq")?)?),
-                at: Timestamp(u64::try_from(row.try_get::<i64, _>("at")?)?),
-                kind: u8::try_from(row.try_get::<i64, _>("kind")?)?,
-                fingerprint: row.try_get::<i64, _>("fingerprint")?.cast_unsigned(),
-                data: row.try_get("data")?,
-            })
+            let (first, count) = (u32::try_from(row.try_get::<i64, _>(1)?)?, u32::try_from(row.try_get::<i64, _>(2)?)?);
+            let entries = unpack_entries(Seq(first), count, row.try_get(3)?).collect();
+            Ok(JournalRow { id: row.try_get(0)?, entries })
         })
         .collect()
 }
@@ -41,17 +49,20 @@ pub async fn journal(file: &Path, gid: &str) -> Result<Vec<EntryRecord>> {
 /// # Errors
 /// There is no such entry.
 pub async fn replace_data(file: &Path, gid: &str, seq: u32, data: &[u8]) -> Result<Vec<u8>> {
-    let entry = journal(file, gid).await?.into_iter().find(|entry| entry.seq == Seq(seq)).context("no such entry")?;
     let mut connection = SqliteConnectOptions::new().filename(file).connect().await?;
-    sqlx::query("UPDATE journal SET data = ? WHERE seq = ? AND execution = (SELECT id FROM executions WHERE gid = ?)")
-        .bind(data)
-        .bind(seq)
-        .bind(gid)
-        .execute(&mut connection)
-        .await
-        .context("the entry")?;
-    connection.close().await?;
-    Ok(entry.data)
+    for mut row in rows(&mut connection, gid).await? {
+        let Some(entry) = row.entries.iter_mut().find(|entry| entry.seq == Seq(seq)) else { continue };
+        let before = std::mem::replace(&mut entry.data, data.to_vec());
+        sqlx::query("UPDATE journal SET data = ? WHERE rowid = ?")
+            .bind(pack_entries(&row.entries))
+            .bind(row.id)
+            .execute(&mut connection)
+            .await
+            .context("the entry")?;
+        connection.close().await?;
+        return Ok(before);
+    }
+    bail!("no such entry")
 }
 
 /// Branch and op of everything that a journal records as ended.

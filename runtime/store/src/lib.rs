@@ -5,7 +5,9 @@
 
 mod cluster;
 mod codes;
+mod ends;
 mod memory;
+mod packed;
 mod rules;
 mod server;
 mod sqlite;
@@ -16,6 +18,7 @@ use thiserror::Error;
 
 pub use cluster::{Cluster, LeaseClock, Letter};
 pub use memory::MemoryStore;
+pub use packed::{pack_entries, unpack_entries};
 pub use server::{MySqlStore, PostgresStore, ServerOptions, ServerStore};
 pub use sqlite::{SqliteOptions, SqliteStore};
 

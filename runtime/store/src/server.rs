@@ -3,14 +3,16 @@
 //! Many processes may have one database; each is a node. One connection of a node writes, a pool of them reads. The
 //! rooms: `open` reaches the server, `schema` brings the tables up to date, `node` and `heartbeat` are about who lives,
 //! `cluster` about what nodes leave each other, `inbox` about what they tell each other. `writer` owns the writing
-//! connection, `keys` what it numbers, `batch` what becomes of the writes of one commit; `shared` is what all verbs of a
-//! store share. `read`, `deployments` and `topics` have the SQL, `rows` the values, `dialect` what differs, `postgres` and `mysql`
+//! connection, `keys` what it numbers, `bulk` writes what needs no look at the database first and `batch` the rest; `shared`
+//! is what all verbs of a store share. `read`, `deployments` and `topics` have the SQL, `rows` the values, `dialect` what
+//! differs, `postgres` and `mysql`
 //! what it is, `error` what went wrong.
 //!
 //! Nothing here needs more than transactions and unique keys: no locks beside those of rows, no sequences, no clock but
 //! that of the leases. So it holds for what speaks the same protocols and is spread over many machines.
 
 mod batch;
+mod bulk;
 mod cluster;
 mod deployments;
 mod dialect;
@@ -193,9 +195,8 @@ impl<D: Dialect> Store for ServerStore<D> {
     }
 
     async fn journal(&self, key: ExecutionKey, from: Seq, limit: u32) -> Result<Vec<EntryRecord>, StoreError> {
-        let values = [Value::Int(key.0), Value::Int(i64::from(from.0)), limit_value(limit)];
-        let found = self.shared.fetch(read::JOURNAL, &values).await?;
-        Ok(found.iter().map(rows::entry_record::<D>).collect::<Result<_, _>>()?)
+        let found = self.shared.fetch(read::JOURNAL, &read::journal_values(key.0, from, limit)).await?;
+        Ok(read::entries::<D>(&found, from, limit)?)
     }
 
     async fn execution(&self, gid: &Gid) -> Result<Option<ExecutionRow>, StoreError> {

@@ -10,7 +10,6 @@
 
 mod batch;
 mod deployments;
-mod ends;
 mod error;
 mod lock;
 mod open;

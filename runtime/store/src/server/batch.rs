@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use reprise_engine::{EntryRecord, Gid};
+use reprise_engine::{EntryRecord, Gid, Seq};
 
-use super::dialect::{ConnectionOf, Dialect, EntryRow, NewRow, ProgressRow, Value};
+use super::bulk::size;
+use super::dialect::{ConnectionOf, Dialect, JournalRow, NewRow, ProgressRow, Value};
 use super::error::ServerError;
 use super::writer::Doubt;
 use super::{read, rows};
 use crate::rules::{self, Standing, follow};
-use crate::{ExecutionKey, Progress, Write, Written};
+use crate::{ExecutionKey, Progress, Write, Written, packed};
 
 /// Bytes of one statement, about. Servers bound the size of a message.
 const STATEMENT_BYTES: usize = 2 << 20;
@@ -25,7 +26,7 @@ pub(super) struct Batch<'a, D: Dialect> {
     ends: HashMap<i64, u32>,
     /// Executions that are claimed: owner, and how this batch found them.
     standings: HashMap<i64, (i64, Standing)>,
-    entries: Vec<EntryRow<'a>>,
+    entries: Vec<JournalRow<'a>>,
     /// The last one of each execution counts.
     progress: BTreeMap<i64, &'a Progress>,
     /// Executions that are this node's from now on.
@@ -57,8 +58,11 @@ impl<'a, D: Dialect> Batch<'a, D> {
         }
     }
 
-    /// Performs `writes`; the caller commits.
-    pub(super) async fn perform(mut self, writes: &'a [Write]) -> Result<Vec<Written>, ServerError> {
+    /// Performs `writes`; the caller commits. The answers, and journal lengths.
+    pub(super) async fn perform(
+        mut self,
+        writes: &'a [Write],
+    ) -> Result<(Vec<Written>, HashMap<i64, u32>), ServerError> {
         let admissions = self.create_executions(writes).await?;
         self.look_up_ends(writes).await?;
         self.look_up_standings(writes).await?;
@@ -72,7 +76,7 @@ impl<'a, D: Dialect> Batch<'a, D> {
         }
         self.write_entries().await?;
         self.write_progress().await?;
-        Ok(answers)
+        Ok((answers, self.ends))
     }
 
     /// The admission of each write that creates an execution.
@@ -122,10 +126,7 @@ impl<'a, D: Dialect> Batch<'a, D> {
             return Ok(());
         }
         // A batch can't append to what it creates: nobody knows the key yet. Such keys have no row of before.
-        for row in D::fetch_of(self.connection, &D::text(read::JOURNAL_ENDS), &keys).await? {
-            let last = D::int(&row, 1)?;
-            self.ends.insert(rows::int::<D>(&row, 0)?, last.map_or(Ok(0), |last| rows::number(last + 1))?);
-        }
+        self.ends.extend(journal_ends::<D>(self.connection, &keys).await?);
         Ok(())
     }
 
@@ -195,21 +196,21 @@ impl<'a, D: Dialect> Batch<'a, D> {
     }
 
     async fn stored(&mut self, key: i64, first: u32, count: usize) -> Result<Vec<EntryRecord>, ServerError> {
-        let limit = i64::try_from(count).unwrap_or(i64::MAX);
-        let values = [Value::Int(key), Value::Int(i64::from(first)), Value::Int(limit)];
+        let (from, limit) = (Seq(first), u32::try_from(count).unwrap_or(u32::MAX));
+        let values = read::journal_values(key, from, limit);
         let found = D::fetch(self.connection, &D::text(read::JOURNAL), &values).await?;
-        found.iter().map(rows::entry_record::<D>).collect()
+        read::entries::<D>(&found, from, limit)
     }
 
     fn push(&mut self, key: i64, end: u32, entries: &'a [EntryRecord]) {
-        self.entries.extend(entries.iter().map(|entry| (key, entry)));
+        self.entries.extend(packed::rows(entries).map(|row| (key, row)));
         let end = entries.last().map_or(end, |last| last.seq.0.saturating_add(1));
         self.ends.insert(key, end);
     }
 
     async fn write_entries(&mut self) -> Result<(), ServerError> {
         let entries = std::mem::take(&mut self.entries);
-        for rows in parts(&entries, |(_, entry)| entry.data.len()) {
+        for rows in parts(&entries, |(_, entries)| entries.iter().map(packed::size).sum()) {
             D::insert_entries(self.connection, rows).await?;
         }
         Ok(())
@@ -234,14 +235,20 @@ pub(super) fn starts(write: &Write) -> bool {
     }
 }
 
-/// In order, each once.
-fn keys_of(writes: &[Write], key: impl Fn(&Write) -> Option<i64>) -> Vec<i64> {
-    let keys: BTreeSet<i64> = writes.iter().filter_map(key).collect();
-    keys.into_iter().collect()
+/// The journal lengths of those of `keys` that exist.
+pub(super) async fn journal_ends<D: Dialect>(
+    connection: &mut ConnectionOf<D>,
+    keys: &[i64],
+) -> Result<Vec<(i64, u32)>, ServerError> {
+    let found = D::fetch_of(connection, &D::text(read::JOURNAL_ENDS), keys).await?;
+    let end = |row| Ok((rows::int::<D>(row, 0)?, rows::number(D::int(row, 1)?.unwrap_or(0))?));
+    found.iter().map(end).collect()
 }
 
-fn size(progress: &Progress) -> usize {
-    progress.note.as_ref().map_or(0, String::len) + progress.result.as_ref().map_or(0, Vec::len)
+/// In order, each once.
+pub(super) fn keys_of(writes: &[Write], key: impl Fn(&Write) -> Option<i64>) -> Vec<i64> {
+    let keys: BTreeSet<i64> = writes.iter().filter_map(key).collect();
+    keys.into_iter().collect()
 }
 
 /// Consecutive rows, as many as fit a statement.

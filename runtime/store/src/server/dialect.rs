@@ -6,6 +6,7 @@ use reprise_engine::EntryRecord;
 use sqlx::migrate::MigrateError;
 use sqlx::{Connection, Database};
 
+use super::bulk::{Bulk, Turn};
 use crate::{NewExecution, Progress};
 
 pub(super) type ConnectionOf<D> = <<D as Dialect>::Database as Database>::Connection;
@@ -14,8 +15,8 @@ pub(super) type SettingsOf<D> = <ConnectionOf<D> as Connection>::Options;
 
 /// A new execution under the key it gets, unless its gid exists.
 pub(super) type NewRow<'a> = (i64, &'a NewExecution, &'a Progress);
-/// An entry and its execution.
-pub(super) type EntryRow<'a> = (i64, &'a EntryRecord);
+/// The entries of a row of a journal, and their execution.
+pub(super) type JournalRow<'a> = (i64, &'a [EntryRecord]);
 /// How an execution stands now, and whose it is if that changes.
 pub(super) type ProgressRow<'a> = (i64, Option<i64>, &'a Progress);
 
@@ -129,7 +130,7 @@ pub trait Dialect: Debug + Send + Sync + 'static {
     /// Inserts entries.
     fn insert_entries(
         connection: &mut ConnectionOf<Self>,
-        rows: &[EntryRow<'_>],
+        rows: &[JournalRow<'_>],
     ) -> impl Future<Output = Result<(), sqlx::Error>> + Send
     where
         Self: Sized;
@@ -139,6 +140,17 @@ pub trait Dialect: Debug + Send + Sync + 'static {
         connection: &mut ConnectionOf<Self>,
         rows: &[ProgressRow<'_>],
     ) -> impl Future<Output = Result<(), sqlx::Error>> + Send
+    where
+        Self: Sized;
+
+    /// Renews the lease and writes everything, durable when this returns. Answers the keys of those executions whose gid
+    /// did not exist. None: nothing is written, because the node is not alive or it is not its turn, or because this has to
+    /// be done row by row.
+    fn write(
+        connection: &mut ConnectionOf<Self>,
+        turn: Turn,
+        bulk: &Bulk<'_>,
+    ) -> impl Future<Output = Result<Option<Vec<i64>>, sqlx::Error>> + Send
     where
         Self: Sized;
 

@@ -5,13 +5,18 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::str::FromStr as _;
 
+use futures::TryStreamExt as _;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlRow};
+use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlDatabaseError, MySqlRow};
 use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, MySqlConnection, Row as _};
 
-use super::dialect::{Dialect, EntryRow, NewRow, ProgressRow, SessionLimits, Value};
+use super::bulk::{Bulk, Turn};
+use super::dialect::{Dialect, JournalRow, NewRow, ProgressRow, SessionLimits, Value};
 use super::error::Sort;
-use crate::codes;
+use crate::{codes, pack_entries};
+
+/// A row with this key exists.
+const EXISTS: u16 = 1062;
 
 /// MySQL, MariaDB and what speaks their protocol.
 #[derive(Debug)]
@@ -106,17 +111,7 @@ impl Dialect for MySql {
         let gids: HashMap<i64, &[u8]> =
             rows.iter().map(|(id, execution, _)| (*id, execution.gid.as_str().as_bytes())).collect();
         let (Some(first), Some(last)) = (gids.keys().min(), gids.keys().max()) else { return Ok(Vec::new()) };
-        let mut text = Literals::new(
-            "INSERT INTO executions (id, gid, workflow, digest, input_hash, phase, activity, wake_at, note, result, \
-             created_at, updated_at, owner) VALUES ",
-        );
-        for (id, execution, progress) in rows {
-            text.open().int(*id).text(execution.gid.as_str()).text(execution.workflow.as_str());
-            text.bytes(progress.digest.as_bytes()).bytes(&execution.input_hash);
-            text.progress(progress).int(codes::of_time(execution.created_at)).int(codes::of_time(progress.updated_at));
-            text.int(owner).close();
-        }
-        let mut text = text.finish();
+        let mut text = insert_executions(owner, rows);
         text += " ON DUPLICATE KEY UPDATE gid = gid; ";
         let _ = write!(text, "SELECT id, gid FROM executions WHERE id BETWEEN {first} AND {last}");
         let found = sqlx::raw_sql(AssertSqlSafe(text)).fetch_all(connection).await?;
@@ -134,33 +129,52 @@ impl Dialect for MySql {
         Ok(inserted)
     }
 
-    async fn insert_entries(connection: &mut MySqlConnection, rows: &[EntryRow<'_>]) -> Result<(), sqlx::Error> {
-        let mut text = Literals::new("INSERT INTO journal (execution, seq, at, kind, fingerprint, data) VALUES ");
-        for (execution, entry) in rows {
-            text.open().int(*execution).int(i64::from(entry.seq.0)).int(codes::of_time(entry.at));
-            text.int(i64::from(entry.kind)).int(entry.fingerprint.cast_signed()).bytes(&entry.data).close();
-        }
-        Self::command(connection, text.finish()).await.map(drop)
+    async fn insert_entries(connection: &mut MySqlConnection, rows: &[JournalRow<'_>]) -> Result<(), sqlx::Error> {
+        Self::command(connection, insert_entries(rows)).await.map(drop)
     }
 
     async fn update_executions(connection: &mut MySqlConnection, rows: &[ProgressRow<'_>]) -> Result<(), sqlx::Error> {
-        let mut text = String::new();
-        for (id, owner, progress) in rows {
-            let mut set = Literals::new("UPDATE executions SET ");
-            set.name("phase").int(codes::of_phase(progress.phase));
-            set.name("digest").bytes(progress.digest.as_bytes());
-            set.name("activity").int(codes::of_activity(progress.activity));
-            set.name("wake_at").optional(progress.wake_at, |set, at| _ = set.int(codes::of_time(at)));
-            set.name("note").optional(progress.note.as_deref(), |set, note| _ = set.text(note));
-            set.name("result").optional(progress.result.as_deref(), |set, result| _ = set.bytes(result));
-            set.name("updated_at").int(codes::of_time(progress.updated_at));
-            if let Some(owner) = owner {
-                set.name("owner").int(*owner);
-            }
-            text += &set.finish();
-            let _ = write!(text, " WHERE id = {id}; ");
+        Self::command(connection, update_executions(rows)).await.map(drop)
+    }
+
+    /// All but the commit is one message. A row that exists already ends it.
+    async fn write(
+        connection: &mut MySqlConnection,
+        turn: Turn,
+        bulk: &Bulk<'_>,
+    ) -> Result<Option<Vec<i64>>, sqlx::Error> {
+        let Turn { node, lease_ms, before, this } = turn;
+        let renew = format!(
+            "START TRANSACTION; UPDATE nodes SET turn = {this}, expires_at = {{now}} + {lease_ms} \
+             WHERE id = {node} AND alive = 1 AND turn = {before}"
+        );
+        let mut text = Self::text(&renew);
+        if !bulk.new.is_empty() {
+            text = text + "; " + &insert_executions(node, &bulk.new);
         }
-        Self::command(connection, text).await.map(drop)
+        if !bulk.entries.is_empty() {
+            let rows: Vec<JournalRow<'_>> = bulk.entries.iter().map(|(row, _)| *row).collect();
+            text = text + "; " + &insert_entries(&rows);
+        }
+        if !bulk.progress.is_empty() {
+            text = text + "; " + &update_executions(&bulk.progress);
+        }
+        let done = affected(connection, text).await;
+        let written = match done {
+            // The first one begins the transaction.
+            Ok(rows) if rows.get(1) == Some(&1) => Self::command(connection, "COMMIT".into()).await.map(|_| true),
+            Ok(_) => Ok(false),
+            Err(sqlx::Error::Database(error))
+                if error.try_downcast_ref().is_some_and(|error: &MySqlDatabaseError| error.number() == EXISTS) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        };
+        if !matches!(written, Ok(true)) {
+            Self::command(connection, "ROLLBACK".into()).await?;
+        }
+        Ok(written?.then(|| bulk.new.iter().map(|(id, ..)| *id).collect()))
     }
 
     async fn fetch_of(
@@ -172,6 +186,56 @@ impl Dialect for MySql {
         let text = text.replace("{keys}", &format!("IN ({})", keys.join(",")));
         sqlx::raw_sql(AssertSqlSafe(text)).fetch_all(connection).await
     }
+}
+
+/// How many rows each of several statements found to change.
+async fn affected(connection: &mut MySqlConnection, text: String) -> Result<Vec<u64>, sqlx::Error> {
+    let done = sqlx::raw_sql(AssertSqlSafe(text)).execute_many(connection);
+    done.map_ok(|done| done.rows_affected()).try_collect().await
+}
+
+fn insert_executions(owner: i64, rows: &[NewRow<'_>]) -> String {
+    let mut text = Literals::new(
+        "INSERT INTO executions (id, gid, workflow, digest, input_hash, phase, activity, wake_at, note, result, \
+         created_at, updated_at, owner) VALUES ",
+    );
+    for (id, execution, progress) in rows {
+        text.open().int(*id).text(execution.gid.as_str()).text(execution.workflow.as_str());
+        text.bytes(progress.digest.as_bytes()).bytes(&execution.input_hash);
+        text.progress(progress).int(codes::of_time(execution.created_at)).int(codes::of_time(progress.updated_at));
+        text.int(owner).close();
+    }
+    text.finish()
+}
+
+fn insert_entries(rows: &[JournalRow<'_>]) -> String {
+    let mut text = Literals::new("INSERT INTO journal (execution, seq, entries, data) VALUES ");
+    for (execution, entries) in rows {
+        let first = entries.first().map_or(0, |first| first.seq.0);
+        text.open().int(*execution).int(i64::from(first)).int(i64::try_from(entries.len()).unwrap_or(i64::MAX));
+        text.bytes(&pack_entries(entries)).close();
+    }
+    text.finish()
+}
+
+fn update_executions(rows: &[ProgressRow<'_>]) -> String {
+    let mut text = String::new();
+    for (id, owner, progress) in rows {
+        let mut set = Literals::new("UPDATE executions SET ");
+        set.name("phase").int(codes::of_phase(progress.phase));
+        set.name("digest").bytes(progress.digest.as_bytes());
+        set.name("activity").int(codes::of_activity(progress.activity));
+        set.name("wake_at").optional(progress.wake_at, |set, at| _ = set.int(codes::of_time(at)));
+        set.name("note").optional(progress.note.as_deref(), |set, note| _ = set.text(note));
+        set.name("result").optional(progress.result.as_deref(), |set, result| _ = set.bytes(result));
+        set.name("updated_at").int(codes::of_time(progress.updated_at));
+        if let Some(owner) = owner {
+            set.name("owner").int(*owner);
+        }
+        text += &set.finish();
+        let _ = write!(text, " WHERE id = {id}; ");
+    }
+    text
 }
 
 /// A statement with its values. A comma stands before each but the first of a list.
@@ -285,7 +349,7 @@ pub(super) fn sort(number: u16) -> Sort {
     match number {
         // Lock wait, deadlock (also a lost certification of Galera), row changed; TiDB: write conflict, schema changed.
         1205 | 1213 | 1020 | 8002 | 8022 | 8028 | 9007 => Sort::Again,
-        1050 | 1062 | 1586 => Sort::Taken,
+        1050 | EXISTS | 1586 => Sort::Taken,
         1034 | 1194 | 1195 | 1712 => Sort::Damaged,
         1021 | 1114 => Sort::Outage("the database's disk is full: free space there"),
         1290 | 1792 | 1836 => Sort::Outage("this server is read-only: let the URL name the primary"),

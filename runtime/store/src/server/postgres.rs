@@ -2,14 +2,14 @@
 
 use std::str::FromStr as _;
 
-use reprise_engine::EntryRecord;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, PgConnection, Row as _};
 
-use super::dialect::{Dialect, EntryRow, NewRow, ProgressRow, SessionLimits, Value};
+use super::bulk::{Bulk, Turn};
+use super::dialect::{Dialect, JournalRow, NewRow, ProgressRow, SessionLimits, Value};
 use super::error::Sort;
-use crate::codes;
+use crate::{codes, pack_entries};
 
 /// PostgreSQL and what speaks its protocol.
 #[derive(Debug)]
@@ -20,13 +20,31 @@ pub(super) const INSERT_EXECUTIONS: &str = "INSERT INTO executions (id, gid, wor
      $4::bytea[], $5::bytea[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::bytea[], $11::bigint[], \
      $12::bigint[]) AS v ON CONFLICT (gid) DO NOTHING RETURNING id";
 
-pub(super) const INSERT_ENTRIES: &str = "INSERT INTO journal (execution, seq, at, kind, fingerprint, data) \
-     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[])";
+pub(super) const INSERT_ENTRIES: &str = "INSERT INTO journal (execution, seq, entries, data) \
+     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[])";
 
 pub(super) const UPDATE_EXECUTIONS: &str = "UPDATE executions SET phase = v.phase, digest = v.digest, activity = v.activity, wake_at = v.wake_at, note = v.note, \
      result = v.result, updated_at = v.updated_at, owner = coalesce(v.owner, executions.owner) FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bigint[], \
      $5::bigint[], $6::text[], $7::bytea[], $8::bigint[], $9::bigint[]) AS v (id, phase, digest, activity, wake_at, note, result, \
      updated_at, owner) WHERE executions.id = v.id";
+
+/// [`INSERT_EXECUTIONS`], [`INSERT_ENTRIES`] and [`UPDATE_EXECUTIONS`] in one, behind the renewal of the lease: its row is
+/// what the others look for, so it is written first, and nothing is if it is not.
+pub(super) const WRITE: &str = "WITH turn AS (UPDATE nodes SET turn = $29, expires_at = $30 + \
+     CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) WHERE id = $13 AND alive = 1 AND turn = $28 RETURNING id), \
+     new AS (INSERT INTO executions (id, gid, workflow, digest, input_hash, phase, activity, wake_at, note, result, created_at, \
+     updated_at, owner) SELECT v.*, turn.id FROM turn, unnest($1::bigint[], $2::text[], $3::text[], $4::bytea[], $5::bytea[], \
+     $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::bytea[], $11::bigint[], $12::bigint[]) AS v \
+     ON CONFLICT (gid) DO NOTHING RETURNING id), \
+     entries AS (INSERT INTO journal (execution, seq, entries, data) SELECT v.execution, v.seq, v.entries, v.data \
+     FROM turn, unnest($14::bigint[], $15::bigint[], $16::bigint[], $17::bytea[], $18::bool[]) \
+     AS v (execution, seq, entries, data, new) WHERE NOT v.new OR v.execution IN (SELECT id FROM new)), \
+     rows AS (UPDATE executions SET phase = v.phase, digest = v.digest, activity = v.activity, wake_at = v.wake_at, \
+     note = v.note, result = v.result, updated_at = v.updated_at, owner = coalesce(v.owner, executions.owner) \
+     FROM turn, unnest($19::bigint[], $20::bigint[], $21::bytea[], $22::bigint[], $23::bigint[], $24::text[], $25::bytea[], \
+     $26::bigint[], $27::bigint[]) AS v (id, phase, digest, activity, wake_at, note, result, updated_at, owner) \
+     WHERE executions.id = v.id) \
+     SELECT CAST(NULL AS BIGINT) AS id FROM turn UNION ALL SELECT id FROM new";
 
 /// Plans that are right for a large table, also where the server's statistics are of a time when it was small.
 const PLANS: [&str; 4] = [
@@ -109,47 +127,43 @@ impl Dialect for Postgres {
         rows: &[NewRow<'_>],
     ) -> Result<Vec<i64>, sqlx::Error> {
         let mut arguments = Columns::default();
-        arguments.add(rows, |(id, ..)| *id)?;
-        arguments.add(rows, |(_, execution, _)| execution.gid.as_str())?;
-        arguments.add(rows, |(_, execution, _)| execution.workflow.as_str())?;
-        arguments.add(rows, |(.., progress)| progress.digest.as_bytes().as_slice())?;
-        arguments.add(rows, |(_, execution, _)| execution.input_hash.as_slice())?;
-        arguments.add(rows, |(.., progress)| codes::of_phase(progress.phase))?;
-        arguments.add(rows, |(.., progress)| codes::of_activity(progress.activity))?;
-        arguments.add(rows, |(.., progress)| progress.wake_at.map(codes::of_time))?;
-        arguments.add(rows, |(.., progress)| progress.note.as_deref())?;
-        arguments.add(rows, |(.., progress)| progress.result.as_deref())?;
-        arguments.add(rows, |(_, execution, _)| codes::of_time(execution.created_at))?;
-        arguments.add(rows, |(.., progress)| codes::of_time(progress.updated_at))?;
+        arguments.new_executions(rows)?;
         arguments.0.add(owner).map_err(sqlx::Error::Encode)?;
         let inserted = sqlx::query_with(INSERT_EXECUTIONS, arguments.0).fetch_all(connection).await?;
         inserted.iter().map(|row| row.try_get(0)).collect()
     }
 
-    async fn insert_entries(connection: &mut PgConnection, rows: &[EntryRow<'_>]) -> Result<(), sqlx::Error> {
+    async fn insert_entries(connection: &mut PgConnection, rows: &[JournalRow<'_>]) -> Result<(), sqlx::Error> {
         let mut arguments = Columns::default();
-        let of = |entry: fn(&EntryRecord) -> i64| move |(_, record): &EntryRow<'_>| entry(record);
-        arguments.add(rows, |(execution, _)| *execution)?;
-        arguments.add(rows, of(|entry| i64::from(entry.seq.0)))?;
-        arguments.add(rows, of(|entry| codes::of_time(entry.at)))?;
-        arguments.add(rows, of(|entry| i64::from(entry.kind)))?;
-        arguments.add(rows, of(|entry| entry.fingerprint.cast_signed()))?;
-        arguments.add(rows, |(_, entry)| entry.data.as_slice())?;
+        arguments.entries(rows, |row| row)?;
         sqlx::query_with(INSERT_ENTRIES, arguments.0).execute(connection).await.map(drop)
     }
 
     async fn update_executions(connection: &mut PgConnection, rows: &[ProgressRow<'_>]) -> Result<(), sqlx::Error> {
         let mut arguments = Columns::default();
-        arguments.add(rows, |(id, ..)| *id)?;
-        arguments.add(rows, |(.., progress)| codes::of_phase(progress.phase))?;
-        arguments.add(rows, |(.., progress)| progress.digest.as_bytes().as_slice())?;
-        arguments.add(rows, |(.., progress)| codes::of_activity(progress.activity))?;
-        arguments.add(rows, |(.., progress)| progress.wake_at.map(codes::of_time))?;
-        arguments.add(rows, |(.., progress)| progress.note.as_deref())?;
-        arguments.add(rows, |(.., progress)| progress.result.as_deref())?;
-        arguments.add(rows, |(.., progress)| codes::of_time(progress.updated_at))?;
-        arguments.add(rows, |(_, owner, _)| *owner)?;
+        arguments.progress(rows)?;
         sqlx::query_with(UPDATE_EXECUTIONS, arguments.0).execute(connection).await.map(drop)
+    }
+
+    /// One statement is a transaction of its own.
+    async fn write(
+        connection: &mut PgConnection,
+        turn: Turn,
+        bulk: &Bulk<'_>,
+    ) -> Result<Option<Vec<i64>>, sqlx::Error> {
+        let mut arguments = Columns::default();
+        arguments.new_executions(&bulk.new)?;
+        arguments.value(turn.node)?;
+        arguments.entries(&bulk.entries, |(row, _)| row)?;
+        arguments.add(&bulk.entries, |(_, new)| *new)?;
+        arguments.progress(&bulk.progress)?;
+        for value in [turn.before, turn.this, turn.lease_ms] {
+            arguments.value(value)?;
+        }
+        let found = sqlx::query_with(WRITE, arguments.0).fetch_all(connection).await?;
+        let ids = found.iter().map(|row| row.try_get(0)).collect::<Result<Vec<Option<i64>>, _>>()?;
+        // The row without an id says that it was this node's turn.
+        Ok((!ids.is_empty()).then(|| ids.into_iter().flatten().collect()))
     }
 
     async fn fetch_of(connection: &mut PgConnection, text: &str, keys: &[i64]) -> Result<Vec<PgRow>, sqlx::Error> {
@@ -163,6 +177,47 @@ impl Dialect for Postgres {
 struct Columns(PgArguments);
 
 impl Columns {
+    fn value<'a, T>(&mut self, value: T) -> Result<(), sqlx::Error>
+    where
+        T: sqlx::Encode<'a, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+    {
+        self.0.add(value).map_err(sqlx::Error::Encode)
+    }
+
+    fn new_executions(&mut self, rows: &[NewRow<'_>]) -> Result<(), sqlx::Error> {
+        self.add(rows, |(id, ..)| *id)?;
+        self.add(rows, |(_, execution, _)| execution.gid.as_str())?;
+        self.add(rows, |(_, execution, _)| execution.workflow.as_str())?;
+        self.add(rows, |(.., progress)| progress.digest.as_bytes().as_slice())?;
+        self.add(rows, |(_, execution, _)| execution.input_hash.as_slice())?;
+        self.add(rows, |(.., progress)| codes::of_phase(progress.phase))?;
+        self.add(rows, |(.., progress)| codes::of_activity(progress.activity))?;
+        self.add(rows, |(.., progress)| progress.wake_at.map(codes::of_time))?;
+        self.add(rows, |(.., progress)| progress.note.as_deref())?;
+        self.add(rows, |(.., progress)| progress.result.as_deref())?;
+        self.add(rows, |(_, execution, _)| codes::of_time(execution.created_at))?;
+        self.add(rows, |(.., progress)| codes::of_time(progress.updated_at))
+    }
+
+    fn entries<'a, R>(&mut self, rows: &'a [R], row: impl Fn(&'a R) -> &'a JournalRow<'a>) -> Result<(), sqlx::Error> {
+        self.add(rows, |of| row(of).0)?;
+        self.add(rows, |of| row(of).1.first().map(|first| i64::from(first.seq.0)))?;
+        self.add(rows, |of| i64::try_from(row(of).1.len()).unwrap_or(i64::MAX))?;
+        self.add(rows, |of| pack_entries(row(of).1))
+    }
+
+    fn progress(&mut self, rows: &[ProgressRow<'_>]) -> Result<(), sqlx::Error> {
+        self.add(rows, |(id, ..)| *id)?;
+        self.add(rows, |(.., progress)| codes::of_phase(progress.phase))?;
+        self.add(rows, |(.., progress)| progress.digest.as_bytes().as_slice())?;
+        self.add(rows, |(.., progress)| codes::of_activity(progress.activity))?;
+        self.add(rows, |(.., progress)| progress.wake_at.map(codes::of_time))?;
+        self.add(rows, |(.., progress)| progress.note.as_deref())?;
+        self.add(rows, |(.., progress)| progress.result.as_deref())?;
+        self.add(rows, |(.., progress)| codes::of_time(progress.updated_at))?;
+        self.add(rows, |(_, owner, _)| *owner)
+    }
+
     fn add<'a, R, T>(&mut self, rows: &'a [R], column: impl Fn(&'a R) -> T) -> Result<(), sqlx::Error>
     where
         Vec<T>: sqlx::Encode<'a, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,

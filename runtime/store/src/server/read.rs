@@ -1,17 +1,20 @@
 //! What is read of executions and journals. Each query names its index, for the databases that take that.
 
-use reprise_engine::Phase;
+use reprise_engine::{EntryRecord, Phase, Seq};
 
-use super::dialect::{Dialect, RowOf};
-use super::rows::{execution_columns, execution_row};
-use crate::{Activity, ExecutionRow, ListFilter, codes};
+use super::dialect::{Dialect, RowOf, Value};
+use super::error::ServerError;
+use super::rows::{bytes, execution_columns, execution_row, int, number};
+use crate::{Activity, ExecutionRow, ListFilter, codes, unpack_entries};
 
-pub(super) const JOURNAL: &str = "SELECT seq, at, kind, fingerprint, data FROM journal /*PRIMARY*/ \
-                                  WHERE execution = ? AND seq >= ? ORDER BY seq LIMIT ?";
+/// From the row on that an entry is in, up to another one. Values as [`journal_values`] has them.
+pub(super) const JOURNAL: &str = "SELECT seq, entries, data FROM journal /*PRIMARY*/ WHERE execution = ? \
+     AND seq >= coalesce((SELECT max(seq) FROM journal /*PRIMARY*/ WHERE execution = ? AND seq <= ?), ?) AND seq < ? \
+     ORDER BY seq";
 
-/// Key and number of the last entry, if there is one.
-pub(super) const JOURNAL_ENDS: &str = "SELECT id, (SELECT max(seq) FROM journal WHERE execution = executions.id) \
-                                       FROM executions /*PRIMARY*/ WHERE id {keys}";
+/// Key and number of the next entry, if there is one already.
+pub(super) const JOURNAL_ENDS: &str = "SELECT id, (SELECT seq + entries FROM journal /*PRIMARY*/ \
+     WHERE execution = executions.id ORDER BY seq DESC LIMIT 1) FROM executions /*PRIMARY*/ WHERE id {keys}";
 
 /// How executions stand. Nobody else changes them before this transaction ends.
 pub(super) const STANDINGS: &str = "SELECT id, owner, activity, wake_at, updated_at FROM executions /*PRIMARY*/ WHERE id {keys} ORDER BY id FOR UPDATE";
@@ -58,6 +61,24 @@ pub(super) const LEFT_BEHIND: &str =
 
 /// Some executions, whatever they do.
 pub(super) const SOME: &str = concat!("SELECT ", execution_columns!(), " FROM executions /*PRIMARY*/ WHERE id {keys}");
+
+/// What [`JOURNAL`] asks with for entries of an execution from `from` on, as many as [`entries`] takes.
+pub(super) fn journal_values(execution: i64, from: Seq, limit: u32) -> [Value<'static>; 5] {
+    let from = i64::from(from.0);
+    [execution, execution, from, from, from + i64::from(limit)].map(Value::Int)
+}
+
+/// The entries from `from` on, at most `limit`, of the rows that [`JOURNAL`] answers.
+pub(super) fn entries<D: Dialect>(rows: &[RowOf<D>], from: Seq, limit: u32) -> Result<Vec<EntryRecord>, ServerError> {
+    let mut entries = Vec::new();
+    for row in rows {
+        let (first, count) = (Seq(number(int::<D>(row, 0)?)?), number(int::<D>(row, 1)?)?);
+        let bytes = bytes::<D>(row, 2)?;
+        entries.extend(unpack_entries(first, count, &bytes).filter(|entry| entry.seq >= from));
+    }
+    entries.truncate(limit as usize);
+    Ok(entries)
+}
 
 /// The text for a filter: values are `before`, the workflow if there is one, the limit. It walks back through the index
 /// that leaves out most; what else is asked is looked up row by row.

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use reprise_engine::{Digest, EntryRecord, Seq, Timestamp};
+use reprise_engine::{Digest, Timestamp};
 
 use super::dialect::{Dialect, RowOf};
 use super::error::{ServerError, damaged};
@@ -46,17 +46,6 @@ pub(super) fn execution_row<D: Dialect>(row: &RowOf<D>, me: i64) -> Result<Execu
 /// From `id, owner, activity, wake_at, updated_at`.
 pub(super) fn standing<D: Dialect>(row: &RowOf<D>) -> Result<Standing, ServerError> {
     Ok(Standing { activity: int::<D>(row, 2)?, wake_at: D::int(row, 3)?, updated_at: int::<D>(row, 4)? })
-}
-
-/// From `seq, at, kind, fingerprint, data`.
-pub(super) fn entry_record<D: Dialect>(row: &RowOf<D>) -> Result<EntryRecord, ServerError> {
-    Ok(EntryRecord {
-        seq: Seq(number(int::<D>(row, 0)?)?),
-        at: time(int::<D>(row, 1)?)?,
-        kind: number(int::<D>(row, 2)?)?,
-        fingerprint: int::<D>(row, 3)?.cast_unsigned(),
-        data: bytes::<D>(row, 4)?,
-    })
 }
 
 /// From `workflow, version, digest, deployed_at`.

@@ -26,6 +26,9 @@ const RELEASE: &str = "UPDATE schema_lease SET expires_at = 0 WHERE id = 1 AND e
 
 const HOLDER: &str = "SELECT name, epoch, expires_at - {now} FROM schema_lease WHERE id = 1";
 
+/// The oldest schema that can be brought up to date.
+const FIRST: i64 = 3;
+
 const TABLE: &str = include_str!("../../migrations/schema_lease.sql");
 
 /// How often the table is tried to be made, by several who start at the same time.
@@ -53,6 +56,12 @@ impl Compatibility {
     /// Whether there is nothing to do for a runtime that knows up to `known`.
     fn settles(self, known: i64) -> Result<bool, StoreError> {
         let Self { newest, oldest } = self;
+        if (1..FIRST).contains(&newest) {
+            return Err(StoreError::Open(format!(
+                "the database has schema {newest}, whose journals this runtime can't read, it knows {FIRST} to {known}: end \
+                 what is under way there with the runtime that made it, and give this one an empty database"
+            )));
+        }
         if known < oldest {
             return Err(StoreError::Open(format!(
                 "the database has schema {newest}, which needs a runtime of schema {oldest} or newer; this one knows up \
@@ -215,11 +224,12 @@ mod tests {
     #[test]
     fn a_newer_schema_says_who_can_work_on_it() {
         for (newest, oldest, known, want) in [
-            (1, 1, 1, Some(true)),
-            (1, 1, 2, Some(false)),
-            (2, 1, 1, Some(true)),
-            (3, 2, 2, Some(true)),
-            (3, 3, 2, None),
+            (0, 0, 3, Some(false)),
+            (2, 1, 3, None),
+            (3, 3, 3, Some(true)),
+            (3, 3, 4, Some(false)),
+            (4, 3, 3, Some(true)),
+            (5, 5, 4, None),
         ] {
             assert_eq!(Compatibility { newest, oldest }.settles(known).ok(), want, "{newest} {oldest} {known}");
         }

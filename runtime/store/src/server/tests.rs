@@ -1,5 +1,6 @@
 //! What only database servers have: nodes and their leases, plans, outages.
 
+mod bulk;
 mod cut;
 mod leases;
 mod nodes;
@@ -76,12 +77,12 @@ macro_rules! on_both {
 }
 use on_both;
 
-fn entries(from: u32, count: u32) -> Vec<EntryRecord> {
+pub(super) fn entries(from: u32, count: u32) -> Vec<EntryRecord> {
     let entry = |seq| EntryRecord { seq: Seq(seq), at: Timestamp(1), kind: 1, fingerprint: 2, data: vec![3; 100] };
     (from..from + count).map(entry).collect()
 }
 
-fn progress(activity: Activity) -> Progress {
+pub(super) fn progress(activity: Activity) -> Progress {
     Progress {
         phase: if activity == Activity::Finished { Phase::Succeeded } else { Phase::Running },
         digest: Digest::new([4; 32]),
@@ -93,7 +94,7 @@ fn progress(activity: Activity) -> Progress {
     }
 }
 
-fn create(gid: &str, activity: Activity) -> Write {
+pub(super) fn create(gid: &str, activity: Activity) -> Write {
     // What is finished is of another workflow than what is asked for: then only its own index finds it soon.
     let workflow = if activity == Activity::Finished { "refund" } else { "transfer" };
     let execution = NewExecution {
@@ -105,7 +106,7 @@ fn create(gid: &str, activity: Activity) -> Write {
     Write::Create { execution, entries: entries(0, 2), progress: progress(activity) }
 }
 
-fn append(key: ExecutionKey, from: u32) -> Write {
+pub(super) fn append(key: ExecutionKey, from: u32) -> Write {
     Write::Append { key, entries: entries(from, 1), progress: None }
 }
 

@@ -10,11 +10,13 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::time::Instant;
 
 use super::ServerOptions;
-use super::batch::{Batch, starts};
+use super::batch::{self, Batch, keys_of, starts};
+use super::bulk::{Bulk, Turn};
 use super::dialect::{ConnectionOf, Dialect, SessionLimits, SettingsOf};
 use super::error::{ServerError, Sort};
 use super::keys::{self, Block};
 use super::node::Node;
+use crate::ends::Ends;
 use crate::{Write, Written};
 
 /// How often a transaction is tried that others make impossible.
@@ -62,6 +64,12 @@ pub(super) struct Writer<D: Dialect> {
     connection: Option<ConnectionOf<D>>,
     pub(super) keys: Block,
     pub(super) in_doubt: Doubt,
+    /// Lengths of the journals that were written lately.
+    ends: Ends,
+    /// The number of the last turn begun.
+    turns: i64,
+    /// The turn in the node's row, if the last transaction is known to have ended.
+    turn: Option<i64>,
     closed: bool,
 }
 
@@ -78,12 +86,13 @@ pub(super) struct Transaction<D: Dialect> {
     pub(super) connection: ConnectionOf<D>,
     /// When the renewal was sent that it began with.
     sent: Instant,
+    turn: i64,
 }
 
 impl<D: Dialect> Writer<D> {
     pub(super) fn new(way: Arc<Way<D>>, node: Arc<Node>, connection: ConnectionOf<D>) -> Self {
-        let (keys, in_doubt) = (Block::empty(), Doubt::default());
-        Self { way, node, connection: Some(connection), keys, in_doubt, closed: false }
+        let (keys, in_doubt, ends) = (Block::empty(), Doubt::default(), Ends::default());
+        Self { way, node, connection: Some(connection), keys, in_doubt, ends, turns: 0, turn: None, closed: false }
     }
 
     /// As [`crate::Store::commit`].
@@ -97,7 +106,7 @@ impl<D: Dialect> Writer<D> {
                 Err(error) if attempt < ATTEMPTS && error.sort() == Sort::Again => pause(attempt).await,
                 // Somebody else has written. What is known is asked for again, so once more tells what is right.
                 Err(error) if attempt == 1 && error.sort() == Sort::Taken => {
-                    tracing::warn!(%error, "the database changed behind the writer's back");
+                    tracing::debug!(%error, "another node has written what this one did not know of");
                     self.keys = Block::empty();
                 }
                 done => return done,
@@ -147,15 +156,80 @@ impl<D: Dialect> Writer<D> {
 
     async fn try_commit(&mut self, writes: &[Write]) -> Result<Vec<Written>, ServerError> {
         let first_key = self.reserve(writes).await?;
+        if let Some(answers) = self.write_at_once(writes, first_key).await? {
+            return Ok(answers);
+        }
         let mut transaction = self.begin().await?;
         let batch = Batch::<D>::new(&mut transaction.connection, self.node.id, &self.in_doubt, first_key);
         let done = batch.perform(writes).await;
-        if let Ok(answers) = &done {
+        if let Ok((answers, _)) = &done {
             self.in_doubt.take_in(writes, answers);
         }
-        let answers = self.end(transaction, done).await?;
+        let (answers, ends) = self.end(transaction, done).await?;
         self.in_doubt = Doubt::default();
+        self.ends.learn(ends);
         Ok(answers)
+    }
+
+    /// In one message, if nothing is in doubt and nothing has to be looked up. None: nothing is written, or it is not
+    /// known what is.
+    async fn write_at_once(&mut self, writes: &[Write], first_key: i64) -> Result<Option<Vec<Written>>, ServerError> {
+        let Some(before) = self.turn.filter(|_| self.in_doubt.is_empty() && !self.closed) else { return Ok(None) };
+        self.look_up_ends(writes).await?;
+        let Some(bulk) = Bulk::of(writes, first_key, &self.ends) else { return Ok(None) };
+        let Some(mut connection) = self.connection.take() else { return Ok(None) };
+        self.in_doubt.take_in(writes, &bulk.answers);
+        let (sent, this) = (Instant::now(), self.next_turn());
+        let turn = Turn { node: self.node.id, lease_ms: lease_ms(&self.way.options), before, this };
+        match D::write(&mut connection, turn, &bulk).await.map_err(ServerError::from) {
+            Ok(Some(inserted)) => {
+                self.node.renewed(sent);
+                (self.connection, self.turn, self.in_doubt) = (Some(connection), Some(this), Doubt::default());
+                self.ends.learn(bulk.ends.iter().map(|(key, end)| (*key, *end)));
+                Ok(Some(bulk.answers(&inserted)))
+            }
+            Ok(None) => {
+                (self.connection, self.in_doubt) = (Some(connection), Doubt::default());
+                Ok(None)
+            }
+            Err(error) if matches!(error.sort(), Sort::Again | Sort::Taken) => {
+                (self.connection, self.in_doubt) = (Some(connection), Doubt::default());
+                Err(error)
+            }
+            // What became of it is found out on another connection.
+            Err(error) if error.is_way() => {
+                tracing::debug!(%error, "the writing connection is opened again");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks for the journal lengths that are not known. If another node writes there, its rows are in the way later on.
+    async fn look_up_ends(&mut self, writes: &[Write]) -> Result<(), ServerError> {
+        let unknown = keys_of(writes, |write| match write {
+            Write::Append { key, .. } => self.ends.get(key.0).is_none().then_some(key.0),
+            Write::Create { .. } | Write::Claim { .. } => None,
+        });
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let Some(mut connection) = self.connection.take() else { return Ok(()) };
+        match batch::journal_ends::<D>(&mut connection, &unknown).await {
+            Ok(found) => {
+                self.ends.learn(found);
+                self.connection = Some(connection);
+            }
+            Err(error) => tracing::debug!(%error, "the ends of journals were not read; they are asked for again"),
+        }
+        Ok(())
+    }
+
+    /// From here on it is not known which one stands in the node's row.
+    fn next_turn(&mut self) -> i64 {
+        self.turn = None;
+        self.turns += 1;
+        self.turns
     }
 
     /// The first of as many consecutive keys as `writes` may need.
@@ -211,13 +285,15 @@ impl<D: Dialect> Writer<D> {
 
     async fn fence(&mut self, mut connection: ConnectionOf<D>) -> Result<Transaction<D>, ServerError> {
         let (id, lease_ms) = (self.node.id, lease_ms(&self.way.options));
-        let renew = format!("UPDATE nodes SET expires_at = {{now}} + {lease_ms} WHERE id = {id} AND alive = 1");
+        let turn = self.next_turn();
+        let renew =
+            format!("UPDATE nodes SET expires_at = {{now}} + {lease_ms}, turn = {turn} WHERE id = {id} AND alive = 1");
         let begin = format!("START TRANSACTION; {}", D::text(&renew));
         let mut attempt = 1;
         loop {
             let sent = Instant::now();
             match D::command(&mut connection, begin.clone()).await.map_err(ServerError::from) {
-                Ok(1..) => return Ok(Transaction { connection, sent }),
+                Ok(1..) => return Ok(Transaction { connection, sent, turn }),
                 Ok(0) => return Err(ServerError::Fenced { node: self.node.name.clone(), id }),
                 Err(error) if attempt < ATTEMPTS && error.sort() == Sort::Again => {
                     D::command(&mut connection, "ROLLBACK".into()).await?;
@@ -231,7 +307,7 @@ impl<D: Dialect> Writer<D> {
 
     /// Commits what is done, or undoes it and keeps the connection if it is good for more.
     async fn end<T>(&mut self, transaction: Transaction<D>, done: Result<T, ServerError>) -> Result<T, ServerError> {
-        let Transaction { mut connection, sent } = transaction;
+        let Transaction { mut connection, sent, turn } = transaction;
         let done = match done {
             Ok(done) => D::command(&mut connection, "COMMIT".into()).await.map(|_| done).map_err(Into::into),
             Err(error) => Err(error),
@@ -241,7 +317,7 @@ impl<D: Dialect> Writer<D> {
                 if !self.closed {
                     self.node.renewed(sent);
                 }
-                self.connection = Some(connection);
+                (self.connection, self.turn) = (Some(connection), Some(turn));
             }
             Err(error) if matches!(error.sort(), Sort::Again | Sort::Taken) => {
                 D::command(&mut connection, "ROLLBACK".into()).await?;
@@ -255,6 +331,10 @@ impl<D: Dialect> Writer<D> {
 }
 
 impl Doubt {
+    fn is_empty(&self) -> bool {
+        self.created.is_empty() && self.claimed.is_empty()
+    }
+
     /// Until the answer is here, this commit may have happened or not.
     fn take_in(&mut self, writes: &[Write], answers: &[Written]) {
         for (write, written) in writes.iter().zip(answers) {

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use reprise_engine::{EntryRecord, Seq};
 use rusqlite::Connection;
 
-use super::ends::Ends;
 use super::error::SqliteError;
 use super::read;
-use super::statements::{self, EntryRow, NewRow};
+use super::statements::{self, JournalRow, NewRow};
+use crate::ends::Ends;
 use crate::rules::{Place, Standing, follow, place};
-use crate::{ExecutionKey, Progress, Write, Written};
+use crate::{ExecutionKey, Progress, Write, Written, packed};
 
 /// A commit under way. What it has learned counts only once the transaction is durable.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Batch<'a> {
     next_key: i64,
     /// Journal lengths as this batch changes them.
     ends: HashMap<i64, u32>,
-    entries: Vec<EntryRow<'a>>,
+    entries: Vec<JournalRow<'a>>,
     /// The last one of each execution counts.
     progress: BTreeMap<i64, &'a Progress>,
 }
@@ -152,7 +152,7 @@ impl<'a> Batch<'a> {
     }
 
     fn push(&mut self, key: i64, end: u32, entries: &'a [EntryRecord]) {
-        self.entries.extend(entries.iter().map(|entry| (key, entry)));
+        self.entries.extend(packed::rows(entries).map(|row| (key, row)));
         let end = entries.last().map_or(end, |last| last.seq.0.saturating_add(1));
         self.ends.insert(key, end);
     }

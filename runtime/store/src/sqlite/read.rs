@@ -5,11 +5,13 @@ use reprise_engine::{EntryRecord, Gid, Phase, Seq, Timestamp, WorkflowName};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::error::SqliteError;
-use super::rows::{entry_record, execution_columns, execution_row, rows, time};
+use super::rows::{execution_columns, execution_row, journal_row, rows, time};
 use crate::{Activity, ExecutionKey, ExecutionRow, ListFilter, codes};
 
-pub(super) const JOURNAL: &str = "SELECT seq, at, kind, fingerprint, data FROM journal INDEXED BY journal_position \
-                                  WHERE execution = ? AND seq >= ? ORDER BY seq LIMIT ?";
+/// From the row on that an entry is in.
+pub(super) const JOURNAL: &str = "SELECT seq, entries, data FROM journal INDEXED BY journal_position \
+     WHERE execution = ?1 AND seq >= coalesce((SELECT max(seq) FROM journal INDEXED BY journal_position \
+     WHERE execution = ?1 AND seq <= ?2), ?2) ORDER BY seq";
 
 pub(super) const EXECUTION: &str =
     concat!("SELECT ", execution_columns!(), " FROM executions INDEXED BY executions_gid WHERE gid = ?");
@@ -47,7 +49,16 @@ pub(super) fn journal(
     from: Seq,
     limit: u32,
 ) -> Result<Vec<EntryRecord>, SqliteError> {
-    rows(connection, JOURNAL, params![key.0, from.0, limit], entry_record)
+    let mut statement = connection.prepare_cached(JOURNAL)?;
+    let mut found = statement.query(params![key.0, from.0])?;
+    let (mut entries, limit) = (Vec::new(), limit as usize);
+    while entries.len() < limit
+        && let Some(row) = found.next()?
+    {
+        let wanted = journal_row(row)?.filter(|entry| entry.seq >= from);
+        entries.extend(wanted.take(limit - entries.len()));
+    }
+    Ok(entries)
 }
 
 pub(super) fn execution(connection: &Connection, gid: &Gid) -> Result<Option<ExecutionRow>, SqliteError> {

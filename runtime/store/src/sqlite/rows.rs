@@ -7,7 +7,7 @@ use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, Params, Row};
 
 use super::error::{SqliteError, damaged};
-use crate::{Activity, Deployment, ExecutionKey, ExecutionRow, NewExecution, Progress, codes};
+use crate::{Activity, Deployment, ExecutionKey, ExecutionRow, NewExecution, Progress, codes, unpack_entries};
 
 /// The columns that [`execution_row`] reads.
 macro_rules! execution_columns {
@@ -55,15 +55,9 @@ pub(super) fn execution_row(row: &Row<'_>) -> Result<ExecutionRow, SqliteError> 
     })
 }
 
-/// From `seq, at, kind, fingerprint, data`.
-pub(super) fn entry_record(row: &Row<'_>) -> Result<EntryRecord, SqliteError> {
-    Ok(EntryRecord {
-        seq: Seq(number(row.get(0)?)?),
-        at: time(row.get(1)?)?,
-        kind: number(row.get(2)?)?,
-        fingerprint: row.get::<_, i64>(3)?.cast_unsigned(),
-        data: bytes(row, 4)?.to_vec(),
-    })
+/// From `seq, entries, data`.
+pub(super) fn journal_row<'a>(row: &'a Row<'_>) -> Result<impl Iterator<Item = EntryRecord> + 'a, SqliteError> {
+    Ok(unpack_entries(Seq(number(row.get(0)?)?), number(row.get(1)?)?, bytes(row, 2)?))
 }
 
 /// From `workflow, version, digest, deployed_at`.

@@ -7,24 +7,23 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::error::SqliteError;
 use super::rows::number;
 use crate::rules::Standing;
-use crate::{NewExecution, Progress, codes};
+use crate::{NewExecution, Progress, codes, pack_entries};
 
 /// A new execution under the key it gets, unless its gid exists.
 pub(super) type NewRow<'a> = (i64, &'a NewExecution, &'a Progress);
-/// An entry and its execution.
-pub(super) type EntryRow<'a> = (i64, &'a EntryRecord);
+/// The entries of a row and their execution.
+pub(super) type JournalRow<'a> = (i64, &'a [EntryRecord]);
 
 pub(super) const INSERT_EXECUTION: &str = "INSERT INTO executions (id, gid, workflow, digest, input_hash, phase, activity, wake_at, note, result, \
      created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (gid) DO NOTHING";
 
-pub(super) const INSERT_ENTRY: &str =
-    "INSERT INTO journal (execution, seq, at, kind, fingerprint, data) VALUES (?, ?, ?, ?, ?, ?)";
+pub(super) const INSERT_ENTRIES: &str = "INSERT INTO journal (execution, seq, entries, data) VALUES (?, ?, ?, ?)";
 
 pub(super) const UPDATE_EXECUTION: &str = "UPDATE executions SET phase = ?, digest = ?, activity = ?, wake_at = ?, note = ?, result = ?, updated_at = ? \
      WHERE id = ?";
 
-pub(super) const JOURNAL_END: &str =
-    "SELECT (SELECT max(seq) FROM journal WHERE execution = executions.id) FROM executions WHERE id = ?";
+pub(super) const JOURNAL_END: &str = "SELECT (SELECT seq + entries FROM journal INDEXED BY journal_position WHERE execution = executions.id \
+     ORDER BY seq DESC LIMIT 1) FROM executions WHERE id = ?";
 
 pub(super) const STANDING: &str = "SELECT activity, wake_at, updated_at FROM executions WHERE id = ?";
 
@@ -54,20 +53,15 @@ pub(super) fn insert_executions(connection: &Connection, rows: &[NewRow<'_>]) ->
     rows.iter().map(&mut insert).collect()
 }
 
-pub(super) fn insert_entries(connection: &Connection, rows: &[EntryRow<'_>]) -> Result<(), SqliteError> {
+pub(super) fn insert_entries(connection: &Connection, rows: &[JournalRow<'_>]) -> Result<(), SqliteError> {
     if rows.is_empty() {
         return Ok(());
     }
-    let mut statement = connection.prepare_cached(INSERT_ENTRY)?;
-    for (execution, entry) in rows {
-        statement.execute(params![
-            execution,
-            entry.seq.0,
-            codes::of_time(entry.at),
-            entry.kind,
-            entry.fingerprint.cast_signed(),
-            entry.data.as_slice(),
-        ])?;
+    let mut statement = connection.prepare_cached(INSERT_ENTRIES)?;
+    for (execution, entries) in rows {
+        let first = entries.first().map_or(0, |first| first.seq.0);
+        let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
+        statement.execute(params![execution, first, count, pack_entries(entries)])?;
     }
     Ok(())
 }
@@ -98,9 +92,9 @@ pub(super) fn journal_ends(connection: &Connection, executions: &[i64]) -> Resul
     let mut ends = Vec::with_capacity(executions.len());
     let mut statement = connection.prepare_cached(JOURNAL_END)?;
     for id in executions {
-        let last: Option<Option<i64>> = statement.query_row([id], |row| row.get(0)).optional()?;
-        if let Some(last) = last {
-            ends.push((*id, last.map_or(Ok(0), |last| number(last + 1))?));
+        let end: Option<Option<i64>> = statement.query_row([id], |row| row.get(0)).optional()?;
+        if let Some(end) = end {
+            ends.push((*id, number(end.unwrap_or(0))?));
         }
     }
     Ok(ends)

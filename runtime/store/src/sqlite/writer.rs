@@ -4,9 +4,9 @@ use reprise_engine::{Digest, Timestamp, WorkflowName};
 use rusqlite::Connection;
 
 use super::batch::Batch;
-use super::ends::Ends;
 use super::error::{SqliteError, code};
 use super::{SqliteOptions, deployments, open, participants};
+use crate::ends::Ends;
 use crate::{Deployment, Write, Written};
 
 /// Greatest key in use; a seek, however many executions there are.

@@ -78,6 +78,30 @@ async fn appends_are_in_order_and_repeatable(#[values(Memory, Sqlite, Postgres, 
 
 #[rstest]
 #[tokio::test]
+async fn a_page_begins_and_ends_anywhere_in_a_write(#[values(Memory, Sqlite, Postgres, MariaDb)] kind: Kind) {
+    let bed = Bed::new(kind).await;
+    let store = &*bed.store;
+    let key = created(store, create("a")).await;
+    let mut large = entries(701, 3, 0);
+    large.iter_mut().for_each(|entry| entry.data = vec![entry.seq.0 as u8; 700_000]);
+    for write in [entries(1, 3, 0), entries(4, 697, 0), large, entries(704, 1, 0)] {
+        assert_eq!(store.commit(&[append(key, write)]).await.expect("commits"), [Written::Appended]);
+    }
+    let whole = store.journal(key, Seq(0), 1000).await.expect("reads");
+    assert_eq!(whole.len(), 705);
+    assert_eq!(whole[4..701], entries(4, 697, 0));
+    assert!(whole[701..704].iter().all(|entry| entry.data == vec![entry.seq.0 as u8; 700_000]));
+    for (from, limit) in
+        [(0, 1), (0, 3), (2, 1), (2, 5), (3, 0), (5, 695), (699, 2), (702, 1), (702, 9), (704, 2), (705, 9)]
+    {
+        let page = store.journal(key, Seq(from), limit).await.expect("reads");
+        let end = whole.len().min((from + limit) as usize);
+        assert!(page == whole[from as usize..end], "{from} {limit}");
+    }
+}
+
+#[rstest]
+#[tokio::test]
 async fn entries_that_do_not_follow_each_other_are_refused(#[values(Memory, Sqlite, Postgres, MariaDb)] kind: Kind) {
     let bed = Bed::new(kind).await;
     let store = &*bed.store;

@@ -1,6 +1,6 @@
 //! The real query plans, with many finished executions: each query uses the index that it names, and sorts nothing.
 
-use reprise_engine::Phase;
+use reprise_engine::{Phase, Seq};
 use reprise_test_services::{mariadb, postgres};
 
 use super::super::dialect::{Dialect, RowOf, Value};
@@ -15,7 +15,7 @@ const FINISHED: usize = 20_000;
 fn questions() -> Vec<(String, Vec<Value<'static>>)> {
     let (name, int) = (Value::Text("transfer"), Value::Int(50));
     let mut questions = vec![
-        (read::JOURNAL.to_owned(), vec![int, int, int]),
+        (read::JOURNAL.to_owned(), read::journal_values(50, Seq(50), 50).into()),
         (read::EXECUTION.to_owned(), vec![Value::Text("g00000050")]),
         (read::ACTIVE.to_owned(), vec![int, int, int]),
         (read::LEFT_BEHIND.to_owned(), vec![int, int]),
@@ -126,8 +126,10 @@ fn assert_mariadb(text: &str, plan: &[RowOf<MySql>], named: &[&str]) {
         let [kind, key, extra] = [3, 5, 9].map(|i| MySql::bytes(row, i).expect("a column").unwrap_or_default());
         let [kind, key, extra] = [kind, key, extra].map(|bytes| String::from_utf8(bytes).expect("text"));
         // Of a table that is known to be empty there is no plan, nor of the end of an index.
-        let nothing =
-            extra.contains("no matching row in const table") || extra.contains("Select tables optimized away");
+        // Nor of a key that no row has.
+        let nothing = ["no matching row in const table", "Select tables optimized away", "reading const tables"]
+            .iter()
+            .any(|reason| extra.contains(reason));
         let uses = named.contains(&key.as_str()) && kind != "ALL" && !extra.contains("filesort");
         assert!(uses || nothing, "{text}\n{kind} {key} {extra}");
     }

@@ -78,7 +78,7 @@ async fn what_another_program_wrote_is_noticed() {
     let store = open(&directory).await;
     let key = created(&store, "a").await;
     let other = Connection::open(directory.path().join("reprise.db")).expect("connects");
-    let insert = "INSERT INTO journal (execution, seq, at, kind, fingerprint, data) VALUES (?, 2, 1, 1, 1, x'')";
+    let insert = "INSERT INTO journal (execution, seq, entries, data) VALUES (?, 2, 1, x'')";
     other.execute(insert, [key.0]).expect("inserts");
     let answers = store.commit(&[append(key, 2), create("b", Activity::Active)]).await.expect("commits");
     assert!(matches!(answers[..], [Written::Conflict, Written::Created(_)]), "{answers:?}");

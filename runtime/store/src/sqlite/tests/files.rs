@@ -2,11 +2,12 @@
 
 use std::fs;
 
-use reprise_engine::{Digest, Seq, Timestamp};
-use rusqlite::Connection;
+use reprise_engine::{Digest, EntryRecord, Seq, Timestamp};
+use rusqlite::{Connection, params};
 
+use super::super::read;
 use super::{append, created, open, options};
-use crate::{SqliteOptions, SqliteStore, Store, StoreError, Written};
+use crate::{ExecutionKey, SqliteOptions, SqliteStore, Store, StoreError, Written, codes};
 
 /// The refusal, without the directory.
 async fn refusal(options: &SqliteOptions) -> String {
@@ -143,5 +144,28 @@ async fn a_newer_schema_is_refused() {
     store.file.writer().connection().execute_batch(newer).expect("inserts");
     store.close().await.expect("closes");
     let text = refusal(&options(&directory)).await;
-    assert!(text.contains("has schema 99, this runtime knows up to 2; start a newer runtime"), "{text}");
+    assert!(text.contains("has schema 99, this runtime knows up to 4; start a newer runtime"), "{text}");
+}
+
+#[test]
+fn journals_of_an_entry_a_row_are_converted() {
+    let connection = Connection::open_in_memory().expect("opens");
+    connection.execute_batch(include_str!("../../../migrations/sqlite/0001_executions.sql")).expect("creates");
+    let entry = |seq: u32| EntryRecord {
+        seq: Seq(seq),
+        at: Timestamp(1_700_000_000_000 + u64::from(seq)),
+        kind: seq as u8,
+        fingerprint: u64::MAX - u64::from(seq),
+        data: vec![seq as u8; seq as usize],
+    };
+    let entries: Vec<EntryRecord> = (0..300).map(entry).collect();
+    for entry in &entries {
+        let insert = "INSERT INTO journal (execution, seq, at, kind, fingerprint, data) VALUES (7, ?, ?, ?, ?, ?)";
+        let (at, fingerprint) = (codes::of_time(entry.at), entry.fingerprint.cast_signed());
+        connection.execute(insert, params![entry.seq.0, at, entry.kind, fingerprint, entry.data]).expect("inserts");
+    }
+    connection.execute_batch(include_str!("../../../migrations/sqlite/0004_journal_rows.sql")).expect("converts");
+    let read = |from: u32, limit| read::journal(&connection, ExecutionKey(7), Seq(from), limit).expect("reads");
+    assert_eq!(read(0, 1000), entries);
+    assert_eq!(read(290, 5), entries[290..295]);
 }

@@ -21,7 +21,7 @@ fn texts() -> Vec<String> {
         deployments::COMPONENT,
         writer::NEWEST_KEY,
         statements::INSERT_EXECUTION,
-        statements::INSERT_ENTRY,
+        statements::INSERT_ENTRIES,
         statements::UPDATE_EXECUTION,
         statements::JOURNAL_END,
     ]

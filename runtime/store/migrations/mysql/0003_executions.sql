@@ -45,14 +45,13 @@ CREATE TABLE IF NOT EXISTS executions (
 ) ENGINE = InnoDB;
 
 -- InnoDB keeps a table in the order of its key. This one starts with the number of the execution, so what is at work
--- stands together near the end, and a journal is read in one place.
+-- stands together near the end, and a journal is read in one place. The entries of one write are one row: `seq` is the
+-- number of the first one, `entries` how many there are, `data` all of them, each with a head (src/packed.rs): time,
+-- fingerprint, kind and length of its data, then the data.
 CREATE TABLE IF NOT EXISTS journal (
     execution BIGINT NOT NULL,
     seq BIGINT NOT NULL,
-    at BIGINT NOT NULL,
-    kind TINYINT UNSIGNED NOT NULL,
-    -- The 64 bits of the hash, as a signed number.
-    fingerprint BIGINT NOT NULL,
+    entries BIGINT NOT NULL,
     data LONGBLOB NOT NULL,
     PRIMARY KEY (execution, seq)
 ) ENGINE = InnoDB;
@@ -80,12 +79,14 @@ CREATE TABLE IF NOT EXISTS paused_participants (
 ) ENGINE = InnoDB;
 
 -- One row per process. expires_at is UTC milliseconds by the database's clock; alive is 0 once another node has taken the
--- process for dead, or it has ended. The row goes when none of its executions is active any more.
+-- process for dead, or it has ended. The row goes when none of its executions is active any more. turn changes with each
+-- transaction of the process, so that one which it has given up comes too late.
 CREATE TABLE IF NOT EXISTS nodes (
     id BIGINT NOT NULL PRIMARY KEY,
     name VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     alive TINYINT NOT NULL,
-    expires_at BIGINT NOT NULL
+    expires_at BIGINT NOT NULL,
+    turn BIGINT NOT NULL DEFAULT 0
 ) ENGINE = InnoDB;
 
 -- What is said to an execution through another node than the one that works on it.
@@ -113,4 +114,4 @@ CREATE TABLE IF NOT EXISTS compatibility (
     oldest BIGINT NOT NULL
 ) ENGINE = InnoDB;
 
-INSERT IGNORE INTO compatibility (id, newest, oldest) VALUES (1, 1, 1);
+INSERT IGNORE INTO compatibility (id, newest, oldest) VALUES (1, 3, 3);

@@ -7,17 +7,17 @@ const KEPT: usize = 1 << 16;
 
 /// Journal lengths by execution. Forgets what was not used for the longest time.
 #[derive(Debug, Default)]
-pub(super) struct Ends {
+pub(crate) struct Ends {
     recent: HashMap<i64, u32>,
     older: HashMap<i64, u32>,
 }
 
 impl Ends {
-    pub(super) fn get(&self, execution: i64) -> Option<u32> {
+    pub(crate) fn get(&self, execution: i64) -> Option<u32> {
         self.recent.get(&execution).or_else(|| self.older.get(&execution)).copied()
     }
 
-    pub(super) fn learn(&mut self, ends: impl IntoIterator<Item = (i64, u32)>) {
+    pub(crate) fn learn(&mut self, ends: impl IntoIterator<Item = (i64, u32)>) {
         for (execution, end) in ends {
             if self.recent.len() >= KEPT {
                 self.older = std::mem::take(&mut self.recent);
@@ -26,7 +26,7 @@ impl Ends {
         }
     }
 
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         *self = Self::default();
     }
 }

@@ -46,14 +46,13 @@ CREATE INDEX executions_workflow ON executions (workflow, id);
 -- Lists by phase. Leaves out the succeeded: they are the many, and walking back from the newest finds them at once.
 CREATE INDEX executions_phase ON executions (phase, id) WHERE phase <> 3;
 
--- The table is in order of arrival, its index in the order of reading.
+-- The table is in order of arrival, its index in the order of reading. The entries of one write are one row: `seq` is the
+-- number of the first one, `entries` how many there are, `data` all of them, each with a head (src/packed.rs): time,
+-- fingerprint, kind and length of its data, then the data.
 CREATE TABLE journal (
     execution BIGINT NOT NULL,
     seq BIGINT NOT NULL,
-    at BIGINT NOT NULL,
-    kind BIGINT NOT NULL,
-    -- The 64 bits of the hash, as a signed number.
-    fingerprint BIGINT NOT NULL,
+    entries BIGINT NOT NULL,
     data BYTEA NOT NULL,
     PRIMARY KEY (execution, seq)
 );
@@ -81,12 +80,14 @@ CREATE TABLE paused_participants (
 );
 
 -- One row per process. expires_at is UTC milliseconds by the database's clock; alive is 0 once another node has taken the
--- process for dead, or it has ended. The row goes when none of its executions is active any more.
+-- process for dead, or it has ended. The row goes when none of its executions is active any more. turn changes with each
+-- transaction of the process, so that one which it has given up comes too late.
 CREATE TABLE nodes (
     id BIGINT NOT NULL PRIMARY KEY,
     name VARCHAR(255) NOT NULL,
     alive BIGINT NOT NULL,
-    expires_at BIGINT NOT NULL
+    expires_at BIGINT NOT NULL,
+    turn BIGINT NOT NULL DEFAULT 0
 );
 
 -- What is said to an execution through another node than the one that works on it.
@@ -115,4 +116,4 @@ CREATE TABLE compatibility (
     oldest BIGINT NOT NULL
 );
 
-INSERT INTO compatibility (id, newest, oldest) VALUES (1, 1, 1);
+INSERT INTO compatibility (id, newest, oldest) VALUES (1, 3, 3);

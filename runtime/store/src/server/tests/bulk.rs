@@ -1,0 +1,86 @@
+//! Commits of one message: whose turn it is, and what they do not know.
+
+use std::time::Duration;
+
+use reprise_engine::Seq;
+
+use super::super::bulk::{Bulk, Turn};
+use super::super::dialect::Dialect;
+use super::super::rows;
+use super::{Activity, append, create, created, on_both, open, options};
+use crate::ends::Ends;
+use crate::{ServerOptions, ServerStore, Store, Write, Written};
+
+/// A write of a node that has given it up, or is dead, comes late and does nothing.
+async fn a_commit_that_comes_late_does_nothing<D: Dialect>(url: &str) {
+    // None of its own renewals comes between.
+    let options = ServerOptions { lease: Duration::from_secs(60), ..options(url, "n") };
+    let store = ServerStore::<D>::open(options).await.expect("opens");
+    let key = created(&store, "a").await;
+    let node = store.shared.node.id;
+    let found = store.shared.fetch(&format!("SELECT turn FROM nodes WHERE id = {node}"), &[]).await.expect("reads");
+    let now = rows::int::<D>(&found[0], 0).expect("a turn");
+    let mut ends = Ends::default();
+    ends.learn([(key.0, 2)]);
+    let mut connection = store.shared.readers.acquire().await.expect("connects");
+    let mut write = async |writes: &[Write], before, this| {
+        let bulk = Bulk::of(writes, 1 << 40, &ends).expect("nothing to look up");
+        let turn = Turn { node, lease_ms: 60_000, before, this };
+        D::write(&mut connection, turn, &bulk).await.expect("answers")
+    };
+    let writes = [create("b", Activity::Active), append(key, 2)];
+    assert_eq!(write(&writes, now - 1, 50).await, None);
+    assert_eq!(store.journal(key, Seq(0), 9).await.expect("reads").len(), 2);
+    assert_eq!(store.execution(&"b".parse().expect("a gid")).await.expect("reads"), None);
+
+    assert_eq!(write(&writes, now, 50).await, Some(vec![1 << 40]));
+    assert_eq!(store.journal(key, Seq(0), 9).await.expect("reads").len(), 3);
+
+    store.shared.change(&format!("UPDATE nodes SET alive = 0 WHERE id = {node}"), &[]).await.expect("buries");
+    assert_eq!(write(&[create("c", Activity::Active)], 50, 51).await, None);
+    assert_eq!(store.execution(&"c".parse().expect("a gid")).await.expect("reads"), None);
+}
+
+/// What a node remembers of a journal that another one has continued meanwhile is no reason to write there.
+async fn a_journal_that_another_node_has_continued_is_seen<D: Dialect>(url: &str) {
+    let (first, second) = (open::<D>(url, "first").await, open::<D>(url, "second").await);
+    let key = created(&first, "a").await;
+    assert_eq!(first.commit(&[append(key, 2)]).await.expect("commits"), [Written::Appended]);
+    assert_eq!(second.commit(&[append(key, 3)]).await.expect("commits"), [Written::Appended]);
+    let mut other = append(key, 3);
+    if let Write::Append { entries, .. } = &mut other {
+        entries[0].kind = 77;
+    }
+    let answers = first.commit(&[create("b", Activity::Active), other, append(key, 3), append(key, 4)]).await;
+    let answers = answers.expect("commits");
+    assert!(
+        matches!(answers[..], [Written::Created(_), Written::Conflict, Written::Appended, Written::Appended]),
+        "{answers:?}"
+    );
+    assert_eq!(first.journal(key, Seq(0), 9).await.expect("reads").len(), 5);
+    assert_eq!(second.commit(&[append(key, 4), append(key, 5)]).await.expect("commits"), [Written::Appended; 2]);
+}
+
+/// A gid that exists does not keep the others of its commit from being admitted.
+async fn a_gid_that_exists_disturbs_nobody<D: Dialect>(url: &str) {
+    let store = open::<D>(url, "n").await;
+    let key = created(&store, "a").await;
+    let writes = [create("b", Activity::Active), create("a", Activity::Active), append(key, 2)];
+    for _ in 0..2 {
+        let answers = store.commit(&writes).await.expect("commits");
+        assert!(
+            matches!(answers[..], [Written::Created(_) | Written::Exists, Written::Exists, Written::Appended]),
+            "{answers:?}"
+        );
+    }
+    let made = store.execution(&"b".parse().expect("a gid")).await.expect("reads").expect("is there").key;
+    for (key, entries) in [(key, 3), (made, 2)] {
+        assert_eq!(store.journal(key, Seq(0), 9).await.expect("reads").len(), entries);
+    }
+}
+
+on_both! {
+    a_commit_that_comes_late_does_nothing
+    a_journal_that_another_node_has_continued_is_seen
+    a_gid_that_exists_disturbs_nobody
+}
