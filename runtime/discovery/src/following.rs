@@ -18,6 +18,8 @@ const UNUSED: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub struct Following {
     resolver: Arc<dyn Resolver>,
+    /// For so long nobody must ask before it is followed no more.
+    unused: Duration,
     work: Mutex<Option<Work>>,
 }
 
@@ -33,7 +35,11 @@ impl Following {
     /// Asks nobody yet.
     #[must_use]
     pub fn new(resolver: Arc<dyn Resolver>) -> Self {
-        Self { resolver, work: Mutex::new(None) }
+        Self::until_unused(resolver, UNUSED)
+    }
+
+    fn until_unused(resolver: Arc<dyn Resolver>, unused: Duration) -> Self {
+        Self { resolver, unused, work: Mutex::new(None) }
     }
 
     /// The addresses known now, each once, in order; waits for the first answer. An empty list is an answer too.
@@ -66,11 +72,11 @@ impl Following {
         }
         let (news, known) = News::new();
         let (resolver, used) = (Arc::clone(&self.resolver), Arc::new(Mutex::new(Instant::now())));
-        let watched = Arc::clone(&used);
+        let (watched, longest) = (Arc::clone(&used), self.unused);
         let task = tokio::spawn(async move {
             tokio::select! {
                 never = resolver.follow(&news) => match never {},
-                () = unused(&watched) => tracing::debug!(?resolver, "followed no more: nobody asks"),
+                () = unused(&watched, longest) => tracing::debug!(?resolver, "followed no more: nobody asks"),
             }
         });
         *work = Some(Work { known: known.clone(), used, _task: AbortOnDropHandle::new(task) });
@@ -78,10 +84,10 @@ impl Following {
     }
 }
 
-/// Returns when nobody has asked for [`UNUSED`].
-async fn unused(used: &Mutex<Instant>) {
+/// Returns when nobody has asked for so long.
+async fn unused(used: &Mutex<Instant>, longest: Duration) {
     loop {
-        let end = *lock(used) + UNUSED;
+        let end = *lock(used) + longest;
         if end <= Instant::now() {
             return;
         }
@@ -99,14 +105,16 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use async_trait::async_trait;
+    use tokio::sync::Notify;
 
     use super::*;
 
-    /// Counts how often it was started; fails first if told so.
+    /// Counts how often it was started; fails first if told so, until it is told to go on.
     #[derive(Debug, Default)]
     struct Scripted {
         starts: AtomicUsize,
         fails_first: bool,
+        goes_on: Notify,
     }
 
     #[async_trait]
@@ -115,7 +123,7 @@ mod tests {
             let start = self.starts.fetch_add(1, Ordering::SeqCst);
             if self.fails_first {
                 assert!(!news.failed("nobody is there".into()));
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                self.goes_on.notified().await;
             }
             let address = |port: usize| format!("a:{port}").parse().expect("an address");
             news.addresses([address(start + 2), address(start + 1), address(start + 2)]);
@@ -128,26 +136,44 @@ mod tests {
         addresses.iter().map(Address::as_str).collect()
     }
 
-    #[tokio::test(start_paused = true)]
+    /// Asks until something holds.
+    async fn until(holds: impl AsyncFn() -> bool) {
+        let reached = async {
+            while !holds().await {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), reached).await.expect("it comes to pass");
+    }
+
+    #[tokio::test]
     async fn a_name_is_followed_while_somebody_asks() {
         let resolver = Arc::new(Scripted::default());
         let following = Following::new(resolver.clone());
         for _ in 0..10 {
             assert_eq!(texts(&following.addresses().await.expect("known")), ["a:1", "a:2"]);
-            tokio::time::sleep(UNUSED - Duration::from_secs(1)).await;
         }
         assert_eq!(resolver.starts.load(Ordering::SeqCst), 1);
-        tokio::time::sleep(UNUSED * 2).await;
+    }
+
+    #[tokio::test]
+    async fn a_name_that_nobody_asks_for_is_followed_no_more() {
+        let resolver = Arc::new(Scripted::default());
+        let following = Following::until_unused(resolver.clone(), Duration::from_millis(20));
+        assert_eq!(texts(&following.addresses().await.expect("known")), ["a:1", "a:2"]);
+        until(async || lock(&following.work).as_ref().is_some_and(|work| work.known.has_changed().is_err())).await;
         assert_eq!(texts(&following.addresses().await.expect("known")), ["a:2", "a:3"]);
         assert_eq!(resolver.starts.load(Ordering::SeqCst), 2);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn what_failed_is_told_until_it_is_known() {
-        let following = Following::new(Arc::new(Scripted { fails_first: true, ..Scripted::default() }));
+        let resolver = Arc::new(Scripted { fails_first: true, ..Scripted::default() });
+        let following = Following::new(resolver.clone());
         let error = following.addresses().await.expect_err("not yet");
         assert_eq!(error.to_string(), "nobody is there");
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        resolver.goes_on.notify_one();
+        until(async || following.addresses().await.is_ok()).await;
         assert_eq!(texts(&following.addresses().await.expect("known")), ["a:1", "a:2"]);
     }
 }

@@ -206,8 +206,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn the_idlest_is_chosen_in_turn() {
+    #[test]
+    fn the_idlest_is_chosen_in_turn() {
         let now = Instant::now();
         let later = |seconds| Some(now + Duration::from_secs(seconds));
         let past = Some(now);
