@@ -441,3 +441,20 @@ fn is_http(protocol: &Protocol) -> bool {
 const fn is_zero(number: &u64) -> bool {
     *number == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_minute_or_what_the_client_asked_for() {
+        for (retry_interval, initial_ms, max_ms) in
+            [(0, None, None), (1, Some(1_000), Some(60_000)), (600, Some(600_000), Some(600_000))]
+        {
+            let options = branch_options(&Options { retry_interval, ..Options::default() });
+            assert_eq!((options.retry.initial_ms, options.ongoing_ms), (initial_ms, initial_ms));
+            // Where nothing is set the runtime's own bound holds, a minute too.
+            assert_eq!(options.retry.max_ms, max_ms);
+        }
+    }
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use reprise_engine::TransType;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 /// `steps`: per step a map from what it is (`action`, `compensate`) to a URL.
 pub type Steps = Vec<BTreeMap<String, String>>;
@@ -85,10 +86,12 @@ impl std::fmt::Debug for Payload {
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // A client that gives an object instead of its text means the object.
-        Ok(Self(match serde_json::Value::deserialize(deserializer)? {
-            serde_json::Value::Null => Vec::new(),
-            serde_json::Value::String(text) => text.into_bytes(),
-            other => other.to_string().into_bytes(),
+        Ok(Self(match Value::deserialize(deserializer)? {
+            Value::Null => Vec::new(),
+            Value::String(text) => text.into_bytes(),
+            other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                other.to_string().into_bytes()
+            }
         }))
     }
 }
