@@ -112,7 +112,14 @@ fn a_trap_is_quarantined() {
     assert_eq!((run.code, run.stdout.as_str()), (5, ""), "{}", run.stderr);
     assert!(run.stderr.starts_with("error[quarantined]: `a` is quarantined\n"), "{}", run.stderr);
     let shown = server.run(&["show", "a"]);
-    for part in ["running, quarantined\n", "quarantined: ", "the quantity is zero", "src/lib.rs:", "cli_test_trap::"] {
+    for part in [
+        "running, quarantined\n",
+        "quarantined: ",
+        "the quantity is zero",
+        "src/lib.rs:",
+        "backtrace\n",
+        "reprise_guest::entry::run\n",
+    ] {
         assert!(shown.stdout.contains(part), "{part:?} in {}", shown.stdout);
     }
     assert_eq!(shown.stdout.matches("the quantity is zero").count(), 1, "{}", shown.stdout);
