@@ -30,12 +30,15 @@ impl Upload {
         let (bar, mut rest) = (self.0.clone(), Bytes::from(bytes));
         let pieces = std::iter::from_fn(move || {
             if rest.is_empty() {
-                bar.set_style(style(COMPILING));
-                bar.enable_steady_tick(TICK);
                 return None;
             }
             let piece = rest.split_to(PIECE.min(rest.len()));
             bar.inc(piece.len() as u64);
+            // Nobody asks for more than was announced, so this is the place.
+            if rest.is_empty() {
+                bar.set_style(style(COMPILING));
+                bar.enable_steady_tick(TICK);
+            }
             Some(Ok::<_, Infallible>(piece))
         });
         reqwest::Body::wrap_stream(futures::stream::iter(pieces))
