@@ -68,7 +68,7 @@ impl Script {
         match self {
             Self::Saga(_) => client.say("submit", &client.steps()).await,
             Self::Message => {
-                client.say("prepare", &client.message()).await?;
+                client.say_once("prepare", &client.message()).await?;
                 client.say("submit", &client.message()).await
             }
             Self::LostMessage => client.say_once("prepare", &client.message()).await,

@@ -41,6 +41,8 @@ def cursor():
 def move(account, amount, frozen=0):
     """Changes an account; refuses where it would have less than nothing."""
     def change(cur):
+        if amount == 0 and frozen == 0:
+            return
         done = utils.sqlexec(
             cur, "update account set balance = balance + %d, frozen = frozen + %d where name = '%s' and balance + %d >= 0"
             % (amount, frozen, account, amount))

@@ -1,6 +1,6 @@
 //! The real query plans, with many finished executions: each query uses the index that it names, and sorts nothing.
 
-use reprise_engine::Phase;
+use reprise_engine::{Phase, Timestamp};
 use reprise_test_services::{mariadb, postgres};
 
 use super::super::dialect::{Dialect, RowOf, Value};
@@ -8,7 +8,7 @@ use super::super::mysql::MySql;
 use super::super::postgres::Postgres;
 use super::super::{deployments, inbox, keys, node, read, rows, topics};
 use super::{Activity, create, open};
-use crate::{ListFilter, ServerStore, Store, Write};
+use crate::{ListFilter, ServerStore, Store, Topic, Write};
 
 const FINISHED: usize = 20_000;
 
@@ -56,6 +56,9 @@ async fn fill<D: Dialect>(store: &ServerStore<D>) {
     }
     let letters = "INSERT INTO inbox (id, execution, content, created_at) SELECT id, id, digest, id FROM executions";
     store.shared.change(letters, &[]).await.expect("posts");
+    let at = Timestamp(1);
+    let topic = Topic { name: "transfer".into(), subscribers: "[]".into(), version: 1, created_at: at, updated_at: at };
+    assert!(store.put_topic(&topic).await.expect("writes"));
 }
 
 /// What the plan says of the rows of a text with `{keys}`, for as many keys as a commit has writes.

@@ -143,5 +143,5 @@ async fn a_newer_schema_is_refused() {
     store.file.writer().connection().execute_batch(newer).expect("inserts");
     store.close().await.expect("closes");
     let text = refusal(&options(&directory)).await;
-    assert!(text.contains("has schema 99, this runtime knows up to 2; start a newer runtime"), "{text}");
+    assert!(text.contains("has schema 99, this runtime knows up to 3; start a newer runtime"), "{text}");
 }
