@@ -117,7 +117,7 @@ impl Registrar {
         loop {
             sleep(pause).await;
             let asked = Instant::now();
-            let renewed = async { Ok(answer(self.cluster.client().await?.lease_keep_alive(lease)).await?) };
+            let renewed = async { answer(self.cluster.client().await?.lease_keep_alive(lease)).await };
             match renewed.await {
                 Ok(_) => (alive_until, pause) = (asked + ttl, ttl / 3),
                 Err(why) if EtcdError::is_lease_gone(&why) || Instant::now() >= alive_until => return why,
@@ -172,8 +172,7 @@ impl Registrar {
     }
 
     async fn revoke(&self, held: &Held) {
-        let revoked =
-            async { Ok::<_, EtcdError>(answer(self.cluster.client().await?.lease_revoke(held.lease)).await?) };
+        let revoked = async { answer(self.cluster.client().await?.lease_revoke(held.lease)).await };
         if let Err(why) = revoked.await {
             tracing::debug!(key = held.key, %why, "the lease is not revoked; it ends by itself");
         }
