@@ -49,7 +49,7 @@ async fn row(language: Language) -> Result<String> {
 fn bytes(bytes: u64) -> String {
     match bytes >> 10 {
         kib @ ..1_024 => format!("{kib} KiB"),
-        kib => format!("{}.{} MiB", kib >> 10, (kib & 1_023) * 10 >> 10),
+        kib => format!("{}.{} MiB", kib >> 10, ((kib & 1_023) * 10) >> 10),
     }
 }
 
