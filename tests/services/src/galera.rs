@@ -63,9 +63,12 @@ fn arguments(ports: Ports, weight: u8, cluster: &str) -> Vec<OsString> {
         format!("gmcast.listen_addr=tcp://127.0.0.1:{group}"),
         format!("ist.recv_addr=127.0.0.1:{increments}"),
         format!("pc.weight={weight}"),
-        // Who is gone is missed after a second instead of five.
-        "evs.suspect_timeout=PT1S".to_owned(),
-        "evs.inactive_timeout=PT3S".to_owned(),
+        // Who is gone is missed after two seconds instead of five; the others must fit to that.
+        "evs.suspect_timeout=PT2S".to_owned(),
+        "evs.inactive_timeout=PT6S".to_owned(),
+        "evs.install_timeout=PT3S".to_owned(),
+        "evs.keepalive_period=PT0.5S".to_owned(),
+        "evs.inactive_check_period=PT0.5S".to_owned(),
         "gcache.size=32M".to_owned(),
     ];
     let words = [
