@@ -119,7 +119,9 @@ pub(crate) fn calls() -> Vec<Case> {
         Case::new("tcc rolls back", "transfer-tcc", transfer_to("bob"), FAILED).refused_at("/transfer-in/try"),
         payroll("payroll succeeds", SUCCEEDED),
         Case {
-            fault: Some(json!({ "path": "/transfer-in/{gid}/{branch_id}", "account": "e3", "kind": "fail" })),
+            fault: Some(
+                json!({ "path": "/transfer-in/{gid}/{branch_id}", "op": "action", "account": "e3", "kind": "fail" }),
+            ),
             ..payroll("payroll rolls back", FAILED)
         },
     ]
