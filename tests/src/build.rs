@@ -38,10 +38,11 @@ fn cargo(arguments: &[&str]) -> Result<()> {
     let mut command = Command::new(cargo);
     command.current_dir(root()).args(arguments);
     // What an outer cargo set for itself is none of the inner one's business: some build scripts look at it, and
-    // would run again.
+    // would run again. Whether to build incrementally is: a change of it compiles the workspace again.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        let own = text.starts_with("CARGO_") && !matches!(text.as_ref(), "CARGO_HOME" | "CARGO_TARGET_DIR");
+        let own = text.starts_with("CARGO_")
+            && !matches!(text.as_ref(), "CARGO_HOME" | "CARGO_TARGET_DIR" | "CARGO_INCREMENTAL");
         if own || matches!(text.as_ref(), "RUSTFLAGS" | "LD_LIBRARY_PATH") {
             command.env_remove(&name);
         }
@@ -85,7 +86,8 @@ pub fn program(package: &str, features: &[&str]) -> Result<PathBuf> {
     once(&format!("program {package} {features:?}"), || {
         let built = target().join("debug").join(package);
         // The whole workspace at once: built one by one, the packages would ask for their dependencies with different
-        // features, and each of these would be compiled several times.
+        // features, and each of these would be compiled several times. For the same reason no dev-dependency asks for
+        // more features than the dependencies do.
         if features.is_empty() {
             cargo(&["build", "-q", "--workspace", "--bins"])?;
             return Ok(built);

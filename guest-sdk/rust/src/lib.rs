@@ -83,5 +83,20 @@ pub use options::Options;
 pub use outcome_map::{Outcome, OutcomeMap};
 pub use payload::{Decode, Encode, Raw};
 pub use reply::Reply;
+/// With code for phase two:
+/// ```
+/// use reprise_guest::{Branch, Failure, Participant, Phase, Transaction};
+///
+/// async fn release(_tx: &Transaction, branch: Branch, _phase: Phase, parcel: String) -> Result<(), Failure> {
+///     branch.call(Participant::named("shop").post("/release").json(&parcel)).await?;
+///     Ok(())
+/// }
+///
+/// #[reprise_guest::workflow(handlers(release))]
+/// async fn ship(tx: &Transaction, parcel: String) -> Result<(), Failure> {
+///     tx.branch().on_commit_handler("release", &parcel);
+///     Ok(())
+/// }
+/// ```
 pub use reprise_guest_macros::workflow;
 pub use transaction::Transaction;

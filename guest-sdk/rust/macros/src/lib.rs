@@ -12,21 +12,6 @@ use proc_macro::TokenStream;
 ///
 /// Code for phase two that branches register by name is listed in `handlers(..)`: functions of the form
 /// `async fn(&Transaction, Branch, Phase, Payload) -> Result<(), Failure>`.
-///
-/// ```
-/// use reprise_guest::{Branch, Failure, Participant, Phase, Transaction};
-///
-/// async fn release(_tx: &Transaction, branch: Branch, _phase: Phase, parcel: String) -> Result<(), Failure> {
-///     branch.call(Participant::named("shop").post("/release").json(&parcel)).await?;
-///     Ok(())
-/// }
-///
-/// #[reprise_guest::workflow(handlers(release))]
-/// async fn ship(tx: &Transaction, parcel: String) -> Result<(), Failure> {
-///     tx.branch().on_commit_handler("release", &parcel);
-///     Ok(())
-/// }
-/// ```
 #[proc_macro_attribute]
 pub fn workflow(attribute: TokenStream, item: TokenStream) -> TokenStream {
     workflow::expand(attribute.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
