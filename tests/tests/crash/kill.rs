@@ -110,5 +110,10 @@ fn op_of(request: &Request) -> Option<(String, String)> {
     if request.op.as_deref() == Some("msg") {
         return None;
     }
-    Some((request.branch_id.clone()?, request.op.clone()?))
+    let op = match request.op.as_deref()? {
+        // A request that says no more than `DELETE`: the bank calls it as DTM does.
+        "compensate" => "rollback",
+        op => op,
+    };
+    Some((request.branch_id.clone()?, op.to_owned()))
 }
