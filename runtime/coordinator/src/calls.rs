@@ -388,7 +388,7 @@ impl Job {
 }
 
 /// Ends when `time` has come; never if there is none.
-async fn passes(time: Option<Timestamp>) {
+pub(crate) async fn passes(time: Option<Timestamp>) {
     match time {
         Some(time) => tokio::time::sleep_until(instant_of(time)).await,
         None => std::future::pending().await,

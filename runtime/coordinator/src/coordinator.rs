@@ -106,9 +106,11 @@ impl Coordinator {
         store.ping().await?;
         crate::participants::pause_again(&*store, &outbound).await?;
         let (lease, strays) = (Lease::of(store.clone()), Arc::<Notify>::default());
-        let writer = JournalWriter::start(store.clone(), News { lease: lease.clone(), failed: strays.clone() }).0;
+        let (active_max, active) = (config.active_max, Arc::new(Semaphore::new(config.active_max)));
+        let news = News { lease: lease.clone(), failed: strays.clone(), active: active.clone(), active_max };
+        let writer = JournalWriter::start(store.clone(), news).0;
         let shared = Arc::new(Shared {
-            active: Arc::new(Semaphore::new(config.active_max)),
+            active,
             deployments: Deployments::of(&*store),
             natives: Natives::new(config.natives.clone()),
             config,

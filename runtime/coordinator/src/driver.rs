@@ -11,6 +11,7 @@ mod park;
 mod phase_two;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -399,14 +400,8 @@ impl Driver {
             biased;
             written = acknowledged(&mut self.commits), if !self.commits.is_empty() => written,
             Some(done) = self.calls.next() => Happened::Done(done),
-            () = sleep_until(timer.map_or_else(Instant::now, |(due, _)| instant_of(due))),
-                if timer.is_some() =>
-            {
-                Happened::TimerDue(timer.expect("checked").1)
-            }
-            () = sleep_until(deadline.map_or_else(Instant::now, instant_of)), if deadline.is_some() => {
-                Happened::Deadline
-            }
+            ticket = due(timer) => Happened::TimerDue(ticket),
+            () = calls::passes(deadline) => Happened::Deadline,
             Some(command) = self.commands.recv() => Happened::Command(command),
             () = self.stopping.as_mut() => Happened::Stop,
             () = rings(&mut self.idle, self.idle_at) => Happened::Idle,
@@ -496,6 +491,17 @@ impl Driver {
                 self.react(written)?;
             }
         }
+    }
+}
+
+/// Returns when the timer is due; never if there is none.
+async fn due(timer: Option<(Timestamp, Ticket)>) -> Ticket {
+    match timer {
+        Some((due, ticket)) => {
+            sleep_until(instant_of(due)).await;
+            ticket
+        }
+        None => pending().await,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use reprise_store::{Store, StoreError, Write, Written};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use crate::crash;
 use crate::lease::Lease;
@@ -16,6 +16,9 @@ const BATCH_MAX: usize = 256;
 const QUEUE_MAX: usize = 4 * BATCH_MAX;
 /// How often others get their turn before a commit.
 const GATHER_MAX: u32 = 4;
+/// A commit waits for no more than this part of all who might write: while it is on its way the others go on, so that
+/// processors and disk work at the same time.
+const SHARES: usize = 3;
 /// First and longest pause while the store is unavailable.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
@@ -37,13 +40,25 @@ struct Job {
 /// A write on its way. Resolves when it is durable.
 pub(crate) type Pending = oneshot::Receiver<Result<Written, StoreError>>;
 
-/// Whom the writer tells what it learns of the store.
+/// Whom the writer tells what it learns of the store, and for whom it works.
 #[derive(Clone)]
 pub(crate) struct News {
     /// Ends when another node has taken over.
     pub(crate) lease: Lease,
     /// A commit failed: it may have happened all the same.
     pub(crate) failed: Arc<Notify>,
+    /// Each execution in memory holds a permit of this.
+    pub(crate) active: Arc<Semaphore>,
+    /// How many permits it has in all.
+    pub(crate) active_max: usize,
+}
+
+impl News {
+    /// How many writes are enough for a commit.
+    fn share(&self) -> usize {
+        let executions = self.active_max.saturating_sub(self.active.available_permits());
+        (executions / SHARES).clamp(1, BATCH_MAX)
+    }
 }
 
 /// A handle on the writer.
@@ -87,7 +102,7 @@ async fn write_all(committer: Committer, news: News, mut queue: mpsc::Receiver<J
     let mut writes: Vec<Write> = Vec::with_capacity(BATCH_MAX);
     let mut answers = Vec::with_capacity(BATCH_MAX);
     while queue.recv_many(&mut jobs, BATCH_MAX).await > 0 {
-        gather(&mut queue, &mut jobs).await;
+        gather(&mut queue, &mut jobs, news.share()).await;
         let mut length = PAUSE.0;
         for job in jobs.drain(..) {
             writes.push(job.write);
@@ -133,10 +148,13 @@ async fn write_all(committer: Committer, news: News, mut queue: mpsc::Receiver<J
     }
 }
 
-/// Lets everybody else who can go on do so before the commit: what they write shares its sync. An idle process loses
-/// no time by that, and a busy one writes as much at a time as its tasks can give.
-async fn gather(queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>) {
+/// Lets everybody else who can go on do so before the commit, until there are `enough`: what they write shares its sync.
+/// An idle process loses no time by that, and a busy one writes as much at a time as its tasks can give.
+async fn gather(queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>, enough: usize) {
     for _ in 0..GATHER_MAX {
+        if jobs.len() >= enough {
+            return;
+        }
         let before = jobs.len();
         tokio::task::yield_now().await;
         while jobs.len() < BATCH_MAX
@@ -144,7 +162,7 @@ async fn gather(queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>) {
         {
             jobs.push(job);
         }
-        if jobs.len() == before || jobs.len() >= BATCH_MAX {
+        if jobs.len() == before {
             return;
         }
     }
@@ -241,7 +259,8 @@ mod tests {
 
     fn start() -> (JournalWriter, oneshot::Receiver<()>) {
         let store = Arc::new(MemoryStore::new());
-        let news = News { lease: Lease::of(store.clone()), failed: Arc::default() };
+        let (active, active_max) = (Arc::new(Semaphore::new(1)), 1);
+        let news = News { lease: Lease::of(store.clone()), failed: Arc::default(), active, active_max };
         JournalWriter::start(store, news)
     }
 
