@@ -32,7 +32,7 @@ pub enum ComponentError {
     NotWasm,
     /// A core module that can't be made a component.
     #[error(
-        "the core module can't be made a component: {0}\nhelp: a workflow's module exports `memory`, `cabi_realloc`, `run` and, for handlers, `handle`, in the canonical ABI of reprise:workflow@0.1.0; it imports functions of that package and of `wasi_snapshot_preview1`"
+        "the core module can't be made a component: {0}\nhelp: a workflow's module exports `memory`, `cabi_realloc`, `run` and, for handlers, `handle`, in the canonical ABI of reprise:workflow@0.1.0; it imports functions of that package and of `wasi_snapshot_preview1` and `wasi:http`"
     )]
     CoreModule(String),
     /// Broken, cut off, or beyond what the pool of instances holds.

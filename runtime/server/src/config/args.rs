@@ -24,7 +24,8 @@ Keys: listen, data_dir, store (sqlite | postgres | mysql | memory), store_url, s
   store_lease_wait_ms, adopt_per_s, node, participants.NAME.{url, timeout_ms, headers, http2_prior_knowledge,
   deadline_ms, retry, ongoing_ms, outcome_map, concurrency, rate.{per_second, burst}, breaker.{failures, open_ms}},
   discovery.etcd.NAME.{endpoints, user, password}, discovery.register.{target, address, ttl_s},
-  allow_urls, call_timeout_ms, connect_timeout_ms, idle_connections, idle_ms, trap_retries, stuck_attempts, wait_max_ms,
+  databases.NAME.{url, connections, connect_timeout_ms, statement_timeout_ms, barrier_table}, xa_sweep_ms,
+  completeness (strict | lenient), allow_urls, call_timeout_ms, connect_timeout_ms, idle_connections, idle_ms, trap_retries, stuck_attempts, wait_max_ms,
   log, log_format (text | json), limits.{component_bytes, input_bytes, payload_bytes, response_bytes, journal_entries,
   journal_bytes, branches, open_tickets, active, instances, instances_bytes, memory_bytes, fuel, compute_ms},
   dtm.{enabled, listen, grpc_listen, timeout_to_fail_s, callback_s, wait_ms}

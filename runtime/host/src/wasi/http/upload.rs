@@ -159,7 +159,7 @@ impl Room {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         *left = left.checked_sub(bytes).ok_or_else(|| {
             let most = self.most;
-            internal(format!("more than {most} bytes of request bodies at one time (setting `limits.import_bytes`)"))
+            internal(format!("more than {most} bytes of request bodies at one time; write one after the other"))
         })?;
         Ok(())
     }
