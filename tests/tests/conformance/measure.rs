@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use reprise_engine::Rules;
-use reprise_host::{Host, Program};
+use reprise_host::{Host, HostConfig, Program};
 use reprise_tests::Language;
 use reprise_tests::drive::{Drive, execution};
 use serde_json::json;
@@ -17,6 +17,8 @@ use crate::stub;
 
 const STARTS: usize = 200;
 const LIVE: u32 = 50;
+/// Enough for so many instances of components with many modules.
+const INSTANCES: u32 = 400;
 const CALLS: u32 = 2_000;
 const REPLAYS: usize = 10;
 
@@ -37,7 +39,8 @@ async fn row(language: Language) -> Result<String> {
     let file = built(language, SCENARIOS).await?;
     let size = std::fs::metadata(&file)?.len();
     let begun = Instant::now();
-    let program = prepared(&Host::new(config())?, file).await?;
+    let host = Host::new(HostConfig { instances: INSTANCES, ..config() })?;
+    let program = prepared(&host, file).await?;
     let ready = begun.elapsed();
     let start = start(&program).await?;
     let memory = memory(&program).await?;
