@@ -19,8 +19,11 @@ use tokio::task::JoinHandle;
 
 use crate::client;
 
-/// Nothing takes longer to arrive, or to be answered.
+/// Nothing takes longer to arrive.
 const LONGEST: Duration = Duration::from_secs(30);
+/// A bank that has just been through a storm may wait half a minute for a connection, and InnoDB waits 50 s for a lock
+/// that a prepared transaction holds.
+const LONGEST_ANSWER: Duration = Duration::from_secs(90);
 
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +142,7 @@ impl Proxy {
         }
         let mut delivered = Vec::new();
         for (passing, answered) in answers {
-            let answered = tokio::time::timeout(LONGEST, answered).await.ok().and_then(Result::ok);
+            let answered = tokio::time::timeout(LONGEST_ANSWER, answered).await.ok().and_then(Result::ok);
             let status = answered.with_context(|| format!("the bank does not answer {passing:?}"))?;
             delivered.push((passing, status.as_u16()));
         }

@@ -8,6 +8,6 @@ mod adopt;
 mod letters;
 mod settled;
 
-pub(crate) use adopt::look_from_time_to_time;
+pub(crate) use adopt::{follow_pauses, look_from_time_to_time};
 pub(crate) use letters::{Errand, read_letters};
 pub(crate) use settled::watch_settled;

@@ -86,7 +86,15 @@ pub enum CommandError {
         /// `submitted` or `aborted`.
         decided: &'static str,
     },
-    /// It contradicts what was said before, or a limit.
+    /// Something else was said before of the same branch or operation.
+    #[error("`{gid}`: {why}")]
+    Differs {
+        /// Which.
+        gid: Gid,
+        /// What it contradicts.
+        why: String,
+    },
+    /// It comes too late, or contradicts a limit.
     #[error("`{gid}`: {why}")]
     Contrary {
         /// Which.
@@ -128,6 +136,8 @@ pub(crate) enum Told {
     Agreed,
     /// The other is decided.
     Decided(&'static str),
+    /// Something else was said of the same before.
+    Differs(String),
     /// It can't be so.
     Contrary(String),
     /// No message.
@@ -146,6 +156,7 @@ impl Coordinator {
         match told? {
             Told::Agreed => Ok(()),
             Told::Decided(decided) => Err(CommandError::Decided { gid: gid.clone(), decided }),
+            Told::Differs(why) => Err(CommandError::Differs { gid: gid.clone(), why }),
             Told::Contrary(why) => Err(CommandError::Contrary { gid: gid.clone(), why }),
             Told::NotPrepared => Err(CommandError::NotPrepared(gid.clone())),
         }
@@ -183,12 +194,25 @@ impl Coordinator {
             if is_over || (execution.next_seq() == before && *word != Word::Hurry) {
                 return Ok(told);
             }
+            if let (Word::Hurry, Some(cluster), true) = (word, self.shared.store.cluster(), row.elsewhere) {
+                // Nothing in the store will show that it was heard.
+                errand.leave(cluster, row.key).await?;
+                return Ok(told);
+            }
             match self.shared.store.cluster().filter(|_| row.elsewhere) {
                 Some(cluster) => errand.run(cluster, row.key).await?,
-                None if self.take_up(vec![row], TakeUp::Asked).await > 0 => {}
+                None if self.take_up_detached(row).await > 0 => {}
                 None => tokio::time::sleep(PAUSE).await,
             }
         }
+    }
+
+    /// Takes an execution up, also when who asked for it has gone before that is done: half taken up, nobody would work
+    /// on it.
+    async fn take_up_detached(&self, row: ExecutionRow) -> usize {
+        let coordinator = self.clone();
+        let taken = async move { coordinator.take_up(vec![row], TakeUp::Asked).await };
+        self.shared.drivers.spawn(taken).await.unwrap_or(0)
     }
 
     /// What the driver answers; none if there is none, or it left.
@@ -272,6 +296,7 @@ fn submit(execution: &mut Execution) -> Option<Told> {
 fn decision(heard: Heard) -> Told {
     match heard {
         Heard::New | Heard::Known => Told::Agreed,
+        Heard::Differs(why) => Told::Differs(why),
         Heard::Refused(why) => Told::Contrary(why),
     }
 }

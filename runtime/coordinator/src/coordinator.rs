@@ -138,6 +138,7 @@ impl Coordinator {
         tasks.spawn(sweep::sweep_from_time_to_time(coordinator.clone()));
         if coordinator.shared.store.cluster().is_some() {
             tasks.spawn(cluster::look_from_time_to_time(coordinator.clone()));
+            tasks.spawn(cluster::follow_pauses(coordinator.clone()));
             tasks.spawn(cluster::read_letters(coordinator.clone()));
             tasks.spawn(cluster::watch_settled(coordinator.clone()));
         }

@@ -218,10 +218,20 @@ impl Driver {
             Some(Origin::Store { key, note, upgrade }) => {
                 self.key = Some(key);
                 self.upgrade = upgrade;
-                if let Some(Note::Waiting { calls }) = note {
-                    self.resume = calls.into_iter().map(|call| (call.slot.clone(), call)).collect();
+                let mut due = None;
+                match note {
+                    Some(Note::Waiting { calls }) => {
+                        self.resume = calls.into_iter().map(|call| (call.slot.clone(), call)).collect();
+                    }
+                    Some(Note::Steered { due: left, .. }) => due = Some(left),
+                    Some(Note::Prepared { .. } | Note::Newer { .. } | Note::Quarantined { .. }) | None => {}
                 }
-                self.load().await
+                self.load().await?;
+                // What the journal says of it holds for the first time only.
+                if let Some(due) = due.filter(|_| self.with(|execution| execution.steering().is_some())) {
+                    self.wait_until(due);
+                }
+                Ok(())
             }
             None => unreachable!("a driver begins once"),
         }

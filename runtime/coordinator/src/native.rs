@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use reprise_engine::{BranchOptions, Digest, WorkflowName};
+use reprise_engine::{BranchOptions, Digest, Operation, WorkflowName};
 use reprise_host::{NativeProgram, Program};
 use sha2::{Digest as _, Sha256};
 
@@ -15,9 +15,12 @@ pub struct Native {
     pub name: WorkflowName,
     /// What it does; none where its executions are steered from outside.
     pub program: Option<Arc<dyn NativeProgram>>,
-    /// From the input to the options of the question to the sender of a prepared one.
-    pub question: fn(&[u8]) -> BranchOptions,
+    /// How the sender of a prepared one is asked.
+    pub question: Question,
 }
+
+/// From the input of a prepared execution and the question to its sender to the options of that.
+pub type Question = fn(&[u8], &Operation) -> BranchOptions;
 
 impl fmt::Debug for Native {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,7 +33,7 @@ impl fmt::Debug for Native {
 pub(crate) struct Natives {
     digests: HashMap<WorkflowName, Digest>,
     programs: HashMap<Digest, Arc<Program>>,
-    questions: HashMap<Digest, fn(&[u8]) -> BranchOptions>,
+    questions: HashMap<Digest, Question>,
 }
 
 impl Natives {
@@ -53,8 +56,8 @@ impl Natives {
     }
 
     /// Options of the question to the sender of a prepared execution with this input.
-    pub(crate) fn question(&self, digest: Digest, input: &[u8]) -> BranchOptions {
-        self.questions.get(&digest).map(|question| question(input)).unwrap_or_default()
+    pub(crate) fn question(&self, digest: Digest, input: &[u8], operation: &Operation) -> BranchOptions {
+        self.questions.get(&digest).map(|question| question(input, operation)).unwrap_or_default()
     }
 
     pub(crate) fn program(&self, digest: Digest) -> Option<Arc<Program>> {

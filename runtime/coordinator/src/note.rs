@@ -3,6 +3,8 @@
 use reprise_engine::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::calls::Slot;
+
 /// The note on an execution's row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -60,6 +62,14 @@ pub struct WaitingCall {
     pub waiting_for: Option<String>,
     /// What the last one ended in.
     pub error: String,
+}
+
+impl WaitingCall {
+    /// Whether it asks the sender of a message that is prepared, or calls who steers an execution.
+    #[must_use]
+    pub fn is_query_back(&self) -> bool {
+        self.slot == Slot::QueryBack.to_string()
+    }
 }
 
 impl Note {

@@ -11,7 +11,7 @@ use thiserror::Error;
 use crate::admission::{Trigger, TriggerError, Triggered};
 use crate::calls::CallState;
 use crate::coordinator::Coordinator;
-use crate::note::Note;
+use crate::note::{Note, WaitingCall};
 
 /// How an execution stands.
 #[derive(Debug, Clone)]
@@ -50,7 +50,12 @@ impl Status {
         // While somebody works on it, the row keeps what the activation before it has left.
         let note = progress.note.as_deref().and_then(Note::from_json);
         let holds = |note: &Note| {
-            progress.activity != Activity::Active || matches!(note, Note::Prepared { .. } | Note::Steered { .. })
+            let waits_for_word = match note {
+                Note::Prepared { .. } | Note::Steered { .. } => true,
+                Note::Waiting { calls } => calls.iter().any(WaitingCall::is_query_back),
+                Note::Newer { .. } | Note::Quarantined { .. } => false,
+            };
+            progress.activity != Activity::Active || waits_for_word
         };
         Self {
             key,

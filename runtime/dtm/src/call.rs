@@ -50,10 +50,13 @@ impl BranchCall<'_> {
     /// The URL can't be called.
     pub fn operation(&self, protocol: Protocol, url: &str, payload: &[u8]) -> Result<Operation, String> {
         let is_http = is_http(url);
+        if is_http {
+            no_user_info(url)?;
+        }
         match protocol {
             Protocol::Http if !is_http => Err(format!("{url:?} is no URL; write http(s)://host:port/path")),
             Protocol::Grpc if !is_http => grpc(url, payload),
-            Protocol::JsonRpc if is_http && url.contains("method") => self.json_rpc(url, payload),
+            Protocol::JsonRpc if is_json_rpc(url) => self.json_rpc(url, payload),
             Protocol::JsonRpc if !is_http => Err(format!("{url:?} is no URL; write http(s)://host:port/path")),
             Protocol::Http | Protocol::Grpc | Protocol::JsonRpc => {
                 // As DTM does: who has nothing to say asks.
@@ -84,13 +87,13 @@ impl BranchCall<'_> {
         Ok(Operation::Http { method: "POST".into(), target: url.to_owned(), body: body.to_string().into_bytes() })
     }
 
-    /// What a participant is told, and how its answers are read.
+    /// What a participant is told, and how its answers are read, called at `url`.
     #[must_use]
-    pub fn options(&self, protocol: Protocol) -> BranchOptions {
+    pub fn options(&self, protocol: Protocol, url: &str) -> BranchOptions {
         let dtm = DtmIdentity { trans_type: self.trans_type, branch_id: Some(self.branch_id.to_owned()), op: None };
         let outcome_map = match protocol {
-            Protocol::Http | Protocol::Grpc => OutcomeMap::default(),
-            Protocol::JsonRpc => json_rpc_answers(),
+            Protocol::JsonRpc if is_json_rpc(url) => json_rpc_answers(),
+            Protocol::Http | Protocol::Grpc | Protocol::JsonRpc => OutcomeMap::default(),
         };
         BranchOptions { dtm: Some(dtm), outcome_map, ..BranchOptions::default() }
     }
@@ -110,11 +113,27 @@ fn grpc(url: &str, payload: &[u8]) -> Result<Operation, String> {
     Ok(Operation::Grpc { target, method: format!("{service}/{method}"), message: payload.to_vec() })
 }
 
-/// The error of an answer says what became of the call; DTM compares the codes wrongly and repeats them.
+/// Whether a URL of a transaction whose protocol is JSON-RPC names a method; others are called as ever.
+fn is_json_rpc(url: &str) -> bool {
+    is_http(url) && url.contains("method")
+}
+
+/// Nobody would hear of it before the call, which may be a rollback.
+fn no_user_info(url: &str) -> Result<(), String> {
+    let authority = url.split("://").nth(1).unwrap_or_default().split(['/', '?', '#']).next().unwrap_or_default();
+    match authority.rsplit_once('@') {
+        Some((_, host)) => Err(format!("a URL of {host:?} holds user info; credentials belong into branch_headers")),
+        None => Ok(()),
+    }
+}
+
+/// Where the status is that of a success, the error of an answer says what became of the call; DTM compares the codes
+/// wrongly and repeats them.
 fn json_rpc_answers() -> OutcomeMap {
     let error = |equals: Option<Value>, place: &str, outcome| AnswerMatch {
         header: None,
         body: Some(place.to_owned()),
+        http: Some("200-299".into()),
         equals,
         outcome,
     };
@@ -148,7 +167,7 @@ mod tests {
             (Protocol::Grpc, "etcd://e:2379/users/p.S/M", "", Ok("gRPC etcd://e:2379/users/p.S/M")),
             (Protocol::Grpc, "http://a/x", "{}", Ok("POST http://a/x")),
             (Protocol::Grpc, "a:1/M", "", Err("is no gRPC method")),
-            (Protocol::JsonRpc, "http://a/x?method=pay", "{\"n\": 1}", Ok("POST http://a/x?method=pay")),
+            (Protocol::JsonRpc, "http://a/x?method=pay", "{\"n\": 1}", Ok("POST http://a/x")),
             (Protocol::JsonRpc, "http://a/x?method=pay", "[]", Err("no JSON object")),
             (Protocol::JsonRpc, "http://a/x", "", Ok("GET http://a/x")),
         ] {
@@ -158,6 +177,24 @@ mod tests {
                 Err(want) => assert!(got.as_ref().is_err_and(|error| error.contains(want)), "{url}: {got:?}"),
             }
         }
+    }
+
+    #[test]
+    fn only_what_is_called_by_json_rpc_is_judged_by_it() {
+        for (protocol, url, judged) in [
+            (Protocol::JsonRpc, "http://a/x?method=pay", true),
+            (Protocol::JsonRpc, "http://a/x", false),
+            (Protocol::Http, "http://a/x?method=pay", false),
+        ] {
+            assert_eq!(!CALL.options(protocol, url).outcome_map.matches.is_empty(), judged, "{url}");
+        }
+    }
+
+    #[test]
+    fn credentials_in_a_url_are_refused_before_anything_is_called() {
+        let refused =
+            CALL.operation(Protocol::Http, "http://me:secret@bank:80/pay", b"{}").expect_err("no credentials");
+        assert!(refused.contains("bank:80") && !refused.contains("secret"), "{refused}");
     }
 
     #[test]

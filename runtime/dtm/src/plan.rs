@@ -18,6 +18,13 @@ use crate::trans::{Options, Trans};
 
 /// The branch that stands for the whole transaction.
 pub(crate) const WHOLE: &str = "00";
+/// Headers that say how one message is sent, and are no branch's.
+const OF_CONNECTIONS: [&str; 7] =
+    ["host", "connection", "content-length", "transfer-encoding", "keep-alive", "te", "upgrade"];
+/// Steps of one transaction, topics expanded: as many branches as an execution has.
+const STEPS_MAX: usize = 10_000;
+/// Bytes of all their payloads, base64.
+const BYTES_MAX: usize = 64 << 20;
 /// Longest time of a workflow's callback, where its client does not set one: it may run the rest of the workflow.
 const CALLBACK_MS: u32 = 60_000;
 
@@ -137,7 +144,8 @@ impl Plan {
     ) -> Result<Self, PlanError> {
         let custom = custom_data(trans)?;
         let protocol = protocol(trans)?;
-        let mut steps = Vec::with_capacity(trans.steps.len());
+        let mut steps = Vec::with_capacity(trans.steps.len().min(STEPS_MAX));
+        let mut bytes = 0_usize;
         for (index, step) in trans.steps.iter().enumerate() {
             let url = |name: &str| step.get(name).cloned().unwrap_or_default();
             // Old clients have the body in the step.
@@ -148,6 +156,14 @@ impl Plan {
             let (action, compensate) = (url("action"), url("compensate"));
             let urls = if kind == TransType::Msg { expand(&action)? } else { vec![action] };
             let alone = urls.len() == 1;
+            bytes = bytes.saturating_add(urls.len().saturating_mul(payload.len() + compensate.len()));
+            if steps.len() + urls.len() > STEPS_MAX || bytes > BYTES_MAX {
+                let text = format!(
+                    "more than {STEPS_MAX} steps or {BYTES_MAX} bytes of payloads, for each subscriber of a topic its \
+                     own; use several transactions"
+                );
+                return Err(PlanError::Invalid(text));
+            }
             for (nth, action) in urls.into_iter().enumerate() {
                 let branch = if alone { branch.clone() } else { format!("{branch}-{:02}", nth + 1) };
                 let compensate = compensate.clone();
@@ -359,7 +375,7 @@ impl Branch {
             let call = BranchCall { gid: &self.gid, trans_type: kind, branch_id: &self.branch_id, op };
             let payload = if kind == TransType::Xa { &[][..] } else { &self.data };
             let operation = call.operation(self.protocol, &url, payload).map_err(PlanError::Invalid)?;
-            let options = call.options(self.protocol);
+            let options = call.options(self.protocol, &url);
             options.check().map_err(|error| PlanError::Invalid(error.to_string()))?;
             said.push(End { op, operation, options: options.to_recorded() });
         }
@@ -371,13 +387,16 @@ impl Branch {
 pub(crate) fn branch_options(options: &Options) -> BranchOptions {
     let ms = |seconds: u64| (seconds > 0).then(|| u32::try_from(seconds.saturating_mul(1_000)).unwrap_or(u32::MAX));
     let initial_ms = ms(options.retry_interval);
+    // What belongs to a connection is left out, as by DTM's own client: some applications hand on what they were sent.
+    let headers = options.branch_headers.clone().into_iter();
+    let headers = headers.filter(|(name, _)| !OF_CONNECTIONS.iter().any(|of| name.eq_ignore_ascii_case(of))).collect();
     // Backs off as DTM does, but never for hours: no longer than a minute, or what the client asked for.
     let retry = RetryPolicy { initial_ms, max_ms: initial_ms.map(|ms| ms.max(60_000)), ..RetryPolicy::default() };
     BranchOptions {
         timeout_ms: ms(options.request_timeout),
         retry,
         ongoing_ms: initial_ms,
-        headers: options.branch_headers.clone(),
+        headers,
         ..BranchOptions::default()
     }
 }

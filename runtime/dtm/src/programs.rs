@@ -1,11 +1,13 @@
 //! The programs that run sagas and messages, and the kinds that clients steer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use reprise_coordinator::Native;
-use reprise_engine::{BranchOptions, CallResult, GuestError, Op, RunResult, Ticket, TransType, WorkflowName};
+use reprise_engine::{
+    BranchOptions, CallResult, GuestError, Op, Operation, RunResult, Ticket, TransType, WorkflowName,
+};
 use reprise_host::{NativeGuest, NativeProgram};
 
 use crate::call::BranchCall;
@@ -29,12 +31,13 @@ pub fn natives() -> Vec<Native> {
 }
 
 /// How the sender of a message is asked: as its branches are called.
-fn question(input: &[u8]) -> BranchOptions {
+fn question(input: &[u8], operation: &Operation) -> BranchOptions {
     let plan = serde_json::from_slice::<Plan>(input).ok();
     let (protocol, mut options) =
         plan.map_or_else(Default::default, |plan| (plan.protocol, branch_options(&plan.options)));
     let call = BranchCall { gid: "", trans_type: TransType::Msg, branch_id: WHOLE, op: Op::Msg };
-    options.lay_over(call.options(protocol));
+    let url = if let Operation::Http { target, .. } = operation { target } else { "" };
+    options.lay_over(call.options(protocol, url));
     options
 }
 
@@ -43,6 +46,9 @@ fn question(input: &[u8]) -> BranchOptions {
 pub fn workflow_name(kind: TransType) -> WorkflowName {
     format!("dtm.{}", kind.name()).parse().expect("plain ASCII")
 }
+
+/// What of a refusal is told to the client: a page. An error text is no place for megabytes.
+const MESSAGE_BYTES: usize = 1_024;
 
 /// Calls the actions; when one refuses, everything that may have acted is compensated, itself included.
 struct Saga;
@@ -68,7 +74,8 @@ async fn run(asks: NativeGuest, input: Vec<u8>, kind: TransType) -> Result<RunRe
     if plan.delay > 0 {
         asks.sleep(plan.delay.saturating_mul(1_000)).await?;
     }
-    let mut steps = Steps { asks: &asks, kind, plan: &plan, gid: asks.gid(), open: Vec::new(), done: BTreeSet::new() };
+    let (waiting, gid) = ((0..plan.steps.len()).collect(), asks.gid());
+    let mut steps = Steps { asks: &asks, kind, plan: &plan, gid, waiting, open: Vec::new(), done: BTreeSet::new() };
     loop {
         steps.begin_ready()?;
         if steps.done.len() == plan.steps.len() {
@@ -89,6 +96,8 @@ struct Steps<'a> {
     kind: TransType,
     plan: &'a Plan,
     gid: String,
+    /// Steps that have not begun, in order.
+    waiting: VecDeque<usize>,
     /// Steps whose action is under way.
     open: Vec<(usize, Ticket)>,
     done: BTreeSet<usize>,
@@ -97,24 +106,38 @@ struct Steps<'a> {
 impl Steps<'_> {
     /// Begins every step that may begin and has not; nothing is called for an empty URL.
     fn begin_ready(&mut self) -> Result<(), GuestError> {
-        loop {
-            let is_open = |index: &usize| self.open.iter().any(|(open, _)| open == index);
-            let next = (0..self.plan.steps.len())
-                .filter(|index| !self.done.contains(index) && !is_open(index))
-                .find(|index| self.is_ready(*index));
-            let Some(index) = next else { return Ok(()) };
+        // One that calls nothing is done at once, and others may wait for it.
+        while self.begin_some()? {}
+        Ok(())
+    }
+
+    /// Looks at each waiting step once; true if another look may find more.
+    fn begin_some(&mut self) -> Result<bool, GuestError> {
+        let before = self.done.len();
+        for _ in 0..self.waiting.len() {
+            let Some(index) = self.waiting.pop_front() else { break };
+            if !self.is_ready(index) {
+                if self.plan.concurrent {
+                    self.waiting.push_back(index);
+                    continue;
+                }
+                // Those behind it wait for it.
+                self.waiting.push_front(index);
+                return Ok(false);
+            }
             match self.begin(&self.plan.steps[index])? {
                 Some(ticket) => self.open.push((index, ticket)),
                 None => drop(self.done.insert(index)),
             }
         }
+        Ok(self.done.len() > before && !self.waiting.is_empty())
     }
 
     fn is_ready(&self, index: usize) -> bool {
         if self.plan.concurrent {
             return self.plan.orders.get(&index).is_none_or(|before| before.is_subset(&self.done));
         }
-        (0..index).all(|before| self.done.contains(&before))
+        self.done.len() == index
     }
 
     fn begin(&self, step: &Step) -> Result<Option<Ticket>, GuestError> {
@@ -126,20 +149,25 @@ impl Steps<'_> {
             return Ok(None);
         }
         let branch = self.asks.new_branch()?;
-        let mut options = branch_options(&self.plan.options);
-        options.lay_over(call(Op::Action).options(self.plan.protocol));
-        if self.kind == TransType::Saga {
-            options.compensate_failed = Some(true);
-            let limit = self.plan.options.retry_limit;
-            options.retry.attempts = (limit > 0).then(|| limit.saturating_add(1));
-        }
-        self.asks.set_options(branch, options)?;
+        // Two URLs of one step may be of two protocols.
+        let options = |op, url: &str| {
+            let mut options = branch_options(&self.plan.options);
+            options.lay_over(call(op).options(self.plan.protocol, url));
+            if self.kind == TransType::Saga {
+                options.compensate_failed = Some(true);
+                let limit = self.plan.options.retry_limit;
+                options.retry.attempts = (limit > 0).then(|| limit.saturating_add(1));
+            }
+            self.asks.set_options(branch, options)
+        };
         if !step.compensate.is_empty() {
+            options(Op::Rollback, &step.compensate)?;
             self.asks.register(Op::Rollback, branch, operation(Op::Rollback, &step.compensate)?)?;
         }
         if step.action.is_empty() {
             return Ok(None);
         }
+        options(Op::Action, &step.action)?;
         self.asks.submit(branch, operation(Op::Action, &step.action)?).map(Some)
     }
 
@@ -155,7 +183,8 @@ impl Steps<'_> {
                 return Ok(None);
             }
             CallResult::Failure { body, .. } | CallResult::Response { body, .. } => {
-                format!("url:{url} return failed: {} FAILURE", String::from_utf8_lossy(&body))
+                let start = &body[..body.len().min(MESSAGE_BYTES)];
+                format!("url:{url} return failed: {} FAILURE", String::from_utf8_lossy(start))
             }
             CallResult::Exhausted { error, .. } => {
                 let limit = self.plan.options.retry_limit;

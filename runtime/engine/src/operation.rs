@@ -1,5 +1,6 @@
 //! What can be done outside the guest, as data.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -103,14 +104,28 @@ impl Operation {
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Http { method, target, .. } => write!(f, "{method} {target}"),
-            Self::Grpc { target, method, .. } => write!(f, "gRPC {target}/{}", method.trim_start_matches('/')),
+            Self::Http { method, target, .. } => write!(f, "{method} {}", shown(target)),
+            Self::Grpc { target, method, .. } => write!(f, "gRPC {}/{}", shown(target), method.trim_start_matches('/')),
             Self::Sql(sql) => write!(f, "SQL {} ({} statements)", sql.database, sql.statements.len()),
             Self::Xa(sql) => write!(f, "XA {} ({} statements)", sql.database, sql.statements.len()),
             Self::XaFinish { database } => write!(f, "XA {database}"),
-            // Its query may hold what is nobody's business.
-            Self::Request { method, url, .. } => write!(f, "{method} {}", url.split(['?', '#']).next().unwrap_or(url)),
+            Self::Request { method, url, .. } => write!(f, "{method} {}", shown(url)),
         }
+    }
+}
+
+/// A target without query and user info: they may hold what is nobody's business.
+fn shown(target: &str) -> Cow<'_, str> {
+    let target = target.split(['?', '#']).next().unwrap_or(target);
+    match target.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            match authority.rsplit_once('@') {
+                Some((_, host)) => Cow::Owned(format!("{scheme}://{host}{path}")),
+                None => Cow::Borrowed(target),
+            }
+        }
+        None => Cow::Borrowed(target),
     }
 }
 

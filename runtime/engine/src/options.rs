@@ -130,6 +130,9 @@ pub struct AnswerMatch {
     /// A JSON pointer (RFC 6901) into the body, `/error/code`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub body: Option<String>,
+    /// Only for answers with an HTTP status of this range, `200-299`; for any if there is none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub http: Option<String>,
     /// The value that must be there, `null` too; any value if there is none.
     #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "named")]
     pub equals: Option<serde_json::Value>,
@@ -145,6 +148,9 @@ fn named<'de, D: Deserializer<'de>>(value: D) -> Result<Option<serde_json::Value
 impl AnswerMatch {
     fn check(&self) -> Result<(), InvalidOptions> {
         let wrong = |text: &str| Err(InvalidOptions(format!("outcome_map.matches: {text}")));
+        if self.http.as_ref().is_some_and(|range| status_range(range).is_none()) {
+            return wrong("`http` is a status or a range of them, as in \"200-299\"");
+        }
         match (&self.header, &self.body) {
             (Some(_), None) => Ok(()),
             (None, Some(pointer)) if pointer.is_empty() || pointer.starts_with('/') => Ok(()),
@@ -391,6 +397,7 @@ mod tests {
             (r#"{"outcome_map": {"http": {"404": "maybe"}}}"#, "maybe"),
             (r#"{"outcome_map": {"grpc": {"GONE": "failure"}}}"#, "GONE"),
             (r#"{"outcome_map": {"matches": [{"outcome": "failure"}]}}"#, "name a `header`"),
+            (r#"{"outcome_map": {"matches": [{"header": "x", "http": "2xx", "outcome": "failure"}]}}"#, "200-299"),
             (r#"{"outcome_map": {"matches": [{"body": "code", "outcome": "failure"}]}}"#, "start it with `/`"),
             (r#"{"retry": {"jitter": 2}}"#, "retry.jitter"),
             (r#"{"effect": "none"}"#, "pivot"),

@@ -81,10 +81,11 @@ impl Answer {
     pub fn outcome(&self, convention: Convention, map: &OutcomeMap) -> Outcome {
         match self {
             Self::Http { status, headers, body } => {
-                matched(headers, body, map).unwrap_or_else(|| http_outcome(*status, body, convention, map))
+                let looked = matched(Some(*status), headers, body, map);
+                looked.unwrap_or_else(|| http_outcome(*status, body, convention, map))
             }
             Self::Grpc { code, headers, body } => {
-                matched(headers, &[], map).unwrap_or_else(|| grpc_outcome(*code, body, map))
+                matched(None, headers, &[], map).unwrap_or_else(|| grpc_outcome(*code, body, map))
             }
             Self::Rows(_) => Outcome::Success,
             Self::Lost(_) => Outcome::Unknown,
@@ -128,13 +129,17 @@ impl Answer {
 }
 
 /// What the first look that fits says.
-fn matched(headers: &Headers, body: &[u8], map: &OutcomeMap) -> Option<Outcome> {
+fn matched(status: Option<u16>, headers: &Headers, body: &[u8], map: &OutcomeMap) -> Option<Outcome> {
     if map.matches.is_empty() {
         return None;
     }
     let json: Option<serde_json::Value> =
         map.matches.iter().any(|m| m.body.is_some()).then(|| serde_json::from_slice(body).ok()).flatten();
-    map.matches.iter().find(|m| fits(m, headers, json.as_ref())).map(|m| m.outcome)
+    let in_range = |m: &&AnswerMatch| {
+        let range = m.http.as_ref().and_then(|range| status_range(range));
+        m.http.is_none() || range.zip(status).is_some_and(|((first, last), status)| (first..=last).contains(&status))
+    };
+    map.matches.iter().filter(in_range).find(|m| fits(m, headers, json.as_ref())).map(|m| m.outcome)
 }
 
 fn fits(look: &AnswerMatch, headers: &Headers, json: Option<&serde_json::Value>) -> bool {
@@ -301,6 +306,21 @@ mod tests {
         assert_eq!(answer(&[], r#"{"error": {"code": 8}}"#), Outcome::Unknown);
         assert_eq!(answer(&[], r#"{"error": null}"#), Outcome::Success);
         assert_eq!(answer(&[], "no JSON"), Outcome::Success);
+    }
+
+    #[test]
+    fn a_look_may_be_for_some_statuses_only() {
+        let map: OutcomeMap =
+            serde_json::from_str(r#"{"matches": [{"http": "200-299", "body": "/error", "outcome": "retry"}]}"#)
+                .expect("valid");
+        let outcome = |status, body: &str| {
+            let answer = Answer::Http { status, headers: Vec::new(), body: body.into() };
+            answer.outcome(Convention::Transaction, &map)
+        };
+        assert_eq!(outcome(200, r#"{"error": 1}"#), Outcome::Unknown);
+        assert_eq!(outcome(409, r#"{"error": 1}"#), Outcome::Failure);
+        let grpc = Answer::Grpc { code: 0, headers: Vec::new(), body: Vec::new() };
+        assert_eq!(grpc.outcome(Convention::Transaction, &map), Outcome::Success);
     }
 
     #[test]

@@ -64,7 +64,7 @@ fn branches_are_confirmed_or_canceled_last_first() {
             e = reloaded(&mut e, &mut written);
             assert_eq!(e.enlist(name, ends(name)), Heard::Known, "the same again");
         }
-        assert!(matches!(e.enlist("01", ends("02")), Heard::Refused(text) if text.contains("`01`")));
+        assert!(matches!(e.enlist("01", ends("02")), Heard::Differs(text) if text.contains("`01`")));
         assert_eq!(e.decide_from_outside(decision.clone()), Heard::New);
         e = reloaded(&mut e, &mut written);
         assert_eq!(e.decide_from_outside(decision), Heard::Known);
@@ -106,7 +106,7 @@ fn reports_are_kept_once() {
     e = reloaded(&mut e, &mut written);
     assert_eq!(e.reports(), [report("succeed")]);
     assert_eq!(e.report(report("succeed")), Heard::Known);
-    assert!(matches!(e.report(report("failed")), Heard::Refused(text) if text.contains("another result")));
+    assert!(matches!(e.report(report("failed")), Heard::Differs(text) if text.contains("another result")));
     assert_eq!(e.decide_from_outside(RunResult::Output(b"out".to_vec())), Heard::New);
     let late = Report { branch: "02".into(), ..report("succeed") };
     assert!(matches!(e.report(late), Heard::Refused(_)));

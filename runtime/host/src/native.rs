@@ -40,7 +40,7 @@ impl NativeGuest {
     /// # Errors
     /// [`GuestError::Misuse`]: no such branch, or options out of range.
     pub fn set_options(&self, branch: u32, options: BranchOptions) -> Result<(), GuestError> {
-        self.0.with(|execution| execution.lay_options(branch, options)).map_err(GuestError::Misuse)
+        self.0.with(|execution| execution.replace_options(branch, options)).map_err(GuestError::Misuse)
     }
 
     /// `on-commit` and `on-rollback`.

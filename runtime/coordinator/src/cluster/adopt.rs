@@ -1,4 +1,4 @@
-//! Looking from time to time: for executions of dead nodes, and for participants that were paused elsewhere.
+//! Looking from time to time: for executions of dead nodes; and for participants that were paused elsewhere.
 
 use std::time::Duration;
 
@@ -23,17 +23,29 @@ pub(crate) async fn look_from_time_to_time(coordinator: Coordinator) {
             () = shared.lease.fenced() => return,
             _ = looks.tick() => {}
         }
-        tokio::select! {
-            () = shared.stop.cancelled() => return,
-            () = follow_pauses(&coordinator) => {}
-        }
         adopt_all(&coordinator, cluster).await;
     }
 }
 
-async fn follow_pauses(coordinator: &Coordinator) {
-    if let Err(error) = coordinator.follow_pauses().await {
-        tracing::warn!(%error, "paused participants can't be read; trying again");
+/// Follows what other nodes were told of participants, as often as the store says. A task of its own: who is taken over may
+/// have to wait until calls of a participant go on that was resumed.
+pub(crate) async fn follow_pauses(coordinator: Coordinator) {
+    let shared = &coordinator.shared;
+    let Some(cluster) = shared.store.cluster() else { return };
+    let mut looks = tokio::time::interval(cluster.look());
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shared.stop.cancelled() => return,
+            () = shared.lease.fenced() => return,
+            _ = looks.tick() => {}
+        }
+        tokio::select! {
+            () = shared.stop.cancelled() => return,
+            followed = coordinator.follow_pauses() => if let Err(error) = followed {
+                tracing::warn!(%error, "paused participants can't be read; trying again");
+            },
+        }
     }
 }
 
@@ -41,9 +53,14 @@ async fn follow_pauses(coordinator: &Coordinator) {
 async fn adopt_all(coordinator: &Coordinator, cluster: &dyn Cluster) {
     let shared = &coordinator.shared;
     loop {
+        let page = page(shared);
+        if page == 0 {
+            // Full: others may have room, and there is another look soon.
+            return;
+        }
         let rows = tokio::select! {
             () = shared.stop.cancelled() => return,
-            adopted = cluster.adopt(page(shared)) => match adopted {
+            adopted = cluster.adopt(page) => match adopted {
                 Ok(rows) => rows,
                 Err(error @ StoreError::Fenced(_)) => {
                     tracing::error!(%error, "another node has taken over");
@@ -71,8 +88,10 @@ async fn adopt_all(coordinator: &Coordinator, cluster: &dyn Cluster) {
     }
 }
 
+/// No more than there is room for.
 fn page(shared: &Shared) -> u32 {
-    (shared.config.adopt_per_s / PAGES_PER_S).clamp(1, TAKE_UP_MAX)
+    let room = u32::try_from(shared.active.available_permits()).unwrap_or(u32::MAX);
+    (shared.config.adopt_per_s / PAGES_PER_S).clamp(1, TAKE_UP_MAX).min(room)
 }
 
 /// How long `count` executions are to take.

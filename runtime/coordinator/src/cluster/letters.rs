@@ -90,14 +90,23 @@ impl Errand {
             return Err(CommandError::NoAnswer(self.gid.clone()));
         }
         if self.posted.is_none() {
-            let content = serde_json::to_vec(&self.content).expect("a letter is plain data");
-            let letter = Letter { id: fresh_id(), execution: to, content };
+            let letter = self.letter(to);
             self.posted = Some(letter.id);
             cluster.post(&letter).await?;
         }
         tokio::time::sleep(self.pause).await;
         self.pause = (self.pause * 2).min(PAUSE.1);
         Ok(())
+    }
+
+    /// Leaves a letter whose effect nobody waits for.
+    pub(crate) async fn leave(&self, cluster: &dyn Cluster, to: ExecutionKey) -> Result<(), CommandError> {
+        Ok(cluster.post(&self.letter(to)).await?)
+    }
+
+    fn letter(&self, to: ExecutionKey) -> Letter {
+        let content = serde_json::to_vec(&self.content).expect("a letter is plain data");
+        Letter { id: fresh_id(), execution: to, content }
     }
 
     /// The effect is there, or nobody waits for it any more.

@@ -38,7 +38,10 @@ impl Driver {
     /// Waits until the word is said, or asks for it.
     pub(super) async fn await_word(&mut self, awaited: Awaited) -> Result<(), End> {
         self.settle().await?;
-        self.timers.insert((awaited.due(), DUE));
+        // Unless a report, or the activation before, has put it off.
+        if self.timers.iter().all(|(_, ticket)| *ticket != DUE) {
+            self.timers.insert((awaited.due(), DUE));
+        }
         while self.waits_for_word() {
             match self.next().await {
                 Happened::Stop => return Err(self.stopped().await),
@@ -79,8 +82,9 @@ impl Driver {
         let (operation, options) = match awaited {
             Awaited::Sender(query_back) => {
                 let natives = &self.shared.natives;
-                let options = self.with(|execution| natives.question(execution.digest(), execution.input()));
-                (query_back.operation.clone(), options)
+                let operation = &query_back.operation;
+                let options = self.with(|execution| natives.question(execution.digest(), execution.input(), operation));
+                (operation.clone(), options)
             }
             Awaited::Steering(Steering { at_due: AtDue::RollBack(message), .. }) => {
                 self.with(|execution| execution.fail_run(message.clone()));
@@ -156,8 +160,13 @@ impl Driver {
             (execution.next_seq() != before, told)
         });
         if !changes {
-            // Nobody will flush for it.
-            self.answer_or_queue(vec![(reply, told)]);
+            if self.answers.is_empty() && !self.with(|execution| execution.has_output()) {
+                // Nobody will flush for it.
+                self.answer_or_queue(vec![(reply, told)]);
+            } else {
+                // It may repeat what is not written yet.
+                self.answers.push((reply, told));
+            }
             return Ok(());
         }
         self.answers.push((reply, told));
@@ -192,14 +201,20 @@ impl Driver {
         self.settle().await.map_or_else(|end| end, |()| End::Finished)
     }
 
+    /// Goes on waiting as an earlier activation has left it: who reports is not called as if it had said nothing.
+    pub(super) fn wait_until(&mut self, due: Timestamp) {
+        self.timers.insert((due, DUE));
+    }
+
     /// What the row says while a word is waited for.
     pub(super) fn word_note(&self) -> Option<Note> {
         self.with(|execution| {
             if let Some(query_back) = execution.unconfirmed() {
                 return Some(Note::Prepared { query_back: query_back.operation.to_string(), due: query_back.due });
             }
+            let due = self.timers.iter().find(|(_, ticket)| *ticket == DUE).map(|(due, _)| *due);
             execution.steering().map(|steering| Note::Steered {
-                due: steering.due,
+                due: due.unwrap_or(steering.due),
                 calls: match &steering.at_due {
                     AtDue::Call { operation, .. } => Some(operation.to_string()),
                     AtDue::RollBack(_) => None,

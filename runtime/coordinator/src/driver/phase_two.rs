@@ -65,7 +65,10 @@ impl Driver {
                 Happened::Stop => return Err(self.stopped().await),
                 Happened::Deadline => unreachable!("phase two has no deadline"),
                 Happened::Idle => {
-                    self.is_idle().await?;
+                    if self.is_idle().await? {
+                        // Others may need its place; a closure replays `run` then.
+                        self.kept = None;
+                    }
                     self.idle_at = self.idle_at.max(tokio::time::Instant::now() + self.shared.config.idle);
                 }
                 Happened::Written(..) | Happened::Done(_) | Happened::TimerDue(_) | Happened::Command(_) => {

@@ -61,16 +61,16 @@ impl Execution {
         Ok(())
     }
 
-    /// `set-options` for the runtime's own programs, which may set everything.
+    /// `set-options` for the runtime's own programs, which may set everything. Nothing of earlier options stays.
     ///
     /// # Errors
     /// What is wrong with the branch or the options.
-    pub fn lay_options(&mut self, branch: u32, options: BranchOptions) -> Result<(), String> {
+    pub fn replace_options(&mut self, branch: u32, options: BranchOptions) -> Result<(), String> {
         options.check().map_err(|e| e.to_string())?;
         let guest = self.guest();
         let index = guest.branch_index(branch).ok_or_else(|| unknown_branch(branch))?;
         let branch = &mut guest.branches[index];
-        branch.options.lay_over(options);
+        branch.options = options;
         branch.recorded_options = branch.options.to_recorded();
         Ok(())
     }

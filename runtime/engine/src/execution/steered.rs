@@ -17,7 +17,9 @@ pub enum Heard {
     New,
     /// It was said before.
     Known,
-    /// It contradicts what was said before, or a limit; the text says what.
+    /// It contradicts what was said before about the same; the text says what.
+    Differs(String),
+    /// It comes too late, or contradicts a limit; the text says what.
     Refused(String),
 }
 
@@ -92,7 +94,7 @@ impl Execution {
             if self.registrations[indices] == registered {
                 return Heard::Known;
             }
-            return Heard::Refused(format!(
+            return Heard::Differs(format!(
                 "branch `{name}` is registered already, with another call; a branch is registered once"
             ));
         }
@@ -121,7 +123,7 @@ impl Execution {
             if *known == report {
                 return Heard::Known;
             }
-            return Heard::Refused(format!(
+            return Heard::Differs(format!(
                 "`{}` of branch `{}` is reported already, with another result",
                 report.op, report.branch
             ));
@@ -159,7 +161,8 @@ impl Execution {
             RunResult::Output(output) => output.len(),
             RunResult::Failure { message, details } => message.len() + details.len(),
         };
-        if let Some(text) = self.exceeds(bytes, 0) {
+        // A journal that is full takes no branch and no report any more, but it has to come to its end.
+        if let Some(text) = self.is_too_long(bytes) {
             return Heard::Refused(text);
         }
         self.decide(result, Vec::new());
@@ -201,12 +204,16 @@ impl Execution {
         }
     }
 
+    fn is_too_long(&self, bytes: usize) -> Option<String> {
+        let most = self.limits.payload_bytes;
+        (bytes > most).then(|| format!("{bytes} bytes, {most} are allowed (setting `limits.payload_bytes`)"))
+    }
+
     fn exceeds(&self, bytes: usize, branches: usize) -> Option<String> {
-        let limits = &self.limits;
-        if bytes > limits.payload_bytes {
-            let most = limits.payload_bytes;
-            return Some(format!("{bytes} bytes, {most} are allowed (setting `limits.payload_bytes`)"));
+        if let Some(text) = self.is_too_long(bytes) {
+            return Some(text);
         }
+        let limits = &self.limits;
         if branches >= limits.branches as usize {
             return Some(format!("more than {} branches (setting `limits.branches`)", limits.branches));
         }

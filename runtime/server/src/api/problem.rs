@@ -303,7 +303,9 @@ impl From<CommandError> for Problem {
             CommandError::Decided { gid, decided } => {
                 Self::new(ProblemKind::Decided, detail).with("gid", gid.as_str()).with("decided", decided)
             }
-            CommandError::Contrary { gid, .. } => Self::new(ProblemKind::Decided, detail).with("gid", gid.as_str()),
+            CommandError::Differs { gid, .. } | CommandError::Contrary { gid, .. } => {
+                Self::new(ProblemKind::Decided, detail).with("gid", gid.as_str())
+            }
             CommandError::NoAnswer(gid) => Self::new(ProblemKind::NoAnswer, detail).with("gid", gid.as_str()),
             CommandError::Journal { gid, .. } => Self::new(ProblemKind::StoreDamaged, detail).with("gid", gid.as_str()),
             CommandError::Store(error) => error.into(),

@@ -138,8 +138,11 @@ impl Dtm {
             if succeed_count == limit {
                 return Ok(ResetJson { has_remaining: true, succeed_count });
             }
-            self.reset_next_cron_time(status.gid.as_str()).await?;
-            succeed_count += 1;
+            match self.reset_next_cron_time(status.gid.as_str()).await {
+                Ok(()) => succeed_count += 1,
+                // The others should go on all the same.
+                Err(error) => tracing::warn!(gid = %status.gid, error = error.message(), "it does not go on at once"),
+            }
         }
         Ok(ResetJson { has_remaining: false, succeed_count })
     }

@@ -102,9 +102,10 @@ impl From<CommandError> for Refusal {
         let text = error.to_string();
         match error {
             CommandError::Unknown(gid) => Self::unknown(&gid),
-            CommandError::NotPrepared(_) | CommandError::Decided { .. } | CommandError::Contrary { .. } => {
-                Self::failure(text)
-            }
+            CommandError::NotPrepared(_)
+            | CommandError::Decided { .. }
+            | CommandError::Differs { .. }
+            | CommandError::Contrary { .. } => Self::failure(text),
             CommandError::NoAnswer(_) | CommandError::ShuttingDown => Self::Unavailable(text),
             CommandError::Journal { .. } => Self::Internal(text),
             CommandError::Store(error) => error.into(),

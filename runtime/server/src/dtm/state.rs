@@ -1,6 +1,6 @@
 //! DTM's words for how a transaction stands.
 
-use reprise_coordinator::{Note, Status};
+use reprise_coordinator::{Note, Status, WaitingCall};
 use reprise_dtm::workflow_name;
 use reprise_engine::{Phase, RunResult, TransType, WorkflowName};
 use reprise_store::Activity;
@@ -34,6 +34,7 @@ impl TransState {
         match status.phase {
             Phase::Running => match status.note {
                 Some(Note::Prepared { .. } | Note::Steered { .. }) => Self::Prepared,
+                Some(Note::Waiting { ref calls }) if calls.iter().any(WaitingCall::is_query_back) => Self::Prepared,
                 Some(Note::Waiting { .. } | Note::Newer { .. } | Note::Quarantined { .. }) | None => {
                     let steered = kind_of(&status.workflow).is_some_and(is_steered);
                     if steered { Self::Prepared } else { Self::Submitted }

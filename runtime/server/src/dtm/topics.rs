@@ -1,6 +1,6 @@
 //! Topics: who gets what is sent to one, and what DTM shows of them: entries of a table of keys and values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reprise_coordinator::Subscriber;
 use reprise_dtm::{PlanError, Trans};
@@ -46,11 +46,16 @@ impl Subscribers {
         let urls = self.0.get(name).cloned();
         urls.ok_or_else(|| PlanError::Invalid(format!("topic not found: {name:?}; subscribe to it first")))
     }
+}
 
-    /// Whether the message names one.
-    pub(super) fn any(&self) -> bool {
-        !self.0.is_empty()
-    }
+/// The topics among the actions of a message.
+fn topic_names(trans: &Trans) -> impl Iterator<Item = &str> {
+    trans.steps.iter().filter_map(|step| step.get("action")?.strip_prefix(SCHEME))
+}
+
+/// Whether a message is for a topic.
+pub(super) fn names_topics(trans: &Trans) -> bool {
+    topic_names(trans).next().is_some()
 }
 
 impl KeyJson {
@@ -64,8 +69,7 @@ impl Dtm {
     /// The topics of a message, as they are now.
     pub(super) async fn topics_of(&self, trans: &Trans) -> Result<Subscribers, Refusal> {
         let mut all = Subscribers::default();
-        let actions = trans.steps.iter().filter_map(|step| step.get("action")?.strip_prefix(SCHEME));
-        for name in actions {
+        for name in topic_names(trans).collect::<BTreeSet<_>>() {
             if let Some(subscribers) = self.coordinator.subscribers(name).await? {
                 all.0.insert(name.to_owned(), subscribers.into_iter().map(|subscriber| subscriber.url).collect());
             }

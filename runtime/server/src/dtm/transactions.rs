@@ -7,6 +7,7 @@ use reprise_engine::{Gid, Phase, TransType};
 use super::Dtm;
 use super::refusal::Refusal;
 use super::state::{TransState, kind_of, outcome};
+use super::topics::names_topics;
 
 /// Why an operator ended a transaction.
 const FORCED: &str = "force stopped by an operator";
@@ -16,14 +17,17 @@ impl Dtm {
     pub(super) async fn prepare(&self, trans: &Trans) -> Result<(), Refusal> {
         let (gid, kind) = trans.named()?;
         let topics = self.topics_of(trans).await?;
-        let trigger = trans.prepared(self.settings.defaults, now(), |action| topics.urls(action))?;
-        let told = match self.coordinator.trigger(trigger).await {
-            Ok(told) => told,
-            // A subscriber may have come or gone since it was prepared: what it was then counts.
-            Err(TriggerError::Mismatch { .. }) if topics.any() => {
-                self.is_of(&gid, kind).await?;
-                Triggered::Known
-            }
+        let told = match trans.prepared(self.settings.defaults, now(), |action| topics.urls(action)) {
+            Ok(trigger) => match self.coordinator.trigger(trigger).await {
+                Ok(told) => told,
+                // A subscriber may have come or gone since it was prepared: what it was then counts.
+                Err(TriggerError::Mismatch { .. }) if names_topics(trans) => {
+                    self.is_of(&gid, kind).await?;
+                    Triggered::Known
+                }
+                Err(error) => return Err(error.into()),
+            },
+            Err(_) if names_topics(trans) && self.is_of(&gid, kind).await.is_ok() => Triggered::Known,
             Err(error) => return Err(error.into()),
         };
         match told {
@@ -64,11 +68,22 @@ impl Dtm {
 
     async fn submit_message(&self, gid: &Gid, trans: &Trans) -> Result<(), Refusal> {
         let topics = self.topics_of(trans).await?;
-        match self.coordinator.trigger(trans.submitted(|action| topics.urls(action))?).await {
+        let trigger = match trans.submitted(|action| topics.urls(action)) {
+            Ok(trigger) => trigger,
+            // Its topics may have changed since it was prepared: what they were then counts.
+            Err(error) => {
+                let known = names_topics(trans) && self.is_of(gid, TransType::Msg).await.is_ok();
+                if !known {
+                    return Err(error.into());
+                }
+                return self.say(gid, TransType::Msg, Word::Submit, cannot_submit).await;
+            }
+        };
+        match self.coordinator.trigger(trigger).await {
             Ok(Triggered::Admitted) => return Ok(()),
             Ok(Triggered::Known) => {}
             // What was prepared counts, for clients that do not say it twice, and whoever has subscribed since.
-            Err(TriggerError::Mismatch { .. }) if trans.steps.is_empty() || topics.any() => {}
+            Err(TriggerError::Mismatch { .. }) if trans.steps.is_empty() || names_topics(trans) => {}
             Err(error) => return Err(error.into()),
         }
         self.say(gid, TransType::Msg, Word::Submit, cannot_submit).await
@@ -153,11 +168,19 @@ impl Dtm {
         cannot: impl Fn(&Status) -> String,
     ) -> Result<(), Refusal> {
         self.is_of(gid, kind).await?;
+        let is_report = matches!(word, Word::Report { .. });
         let error = match self.coordinator.say(gid, word).await {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
-        let is_past = matches!(error, CommandError::Contrary { .. } | CommandError::Decided { .. });
+        if let (true, CommandError::Differs { why, .. }) = (is_report, &error) {
+            // It runs twice at its client. Failure would have this run roll back what the other one goes on with.
+            return Err(Refusal::Ongoing(why.clone()));
+        }
+        let is_past = matches!(
+            error,
+            CommandError::Differs { .. } | CommandError::Contrary { .. } | CommandError::Decided { .. }
+        );
         if !is_past {
             return Err(error.into());
         }

@@ -1,6 +1,6 @@
 //! Workflows that run in their client: it asks how far one is, or begins it.
 
-use reprise_coordinator::{Triggered, now};
+use reprise_coordinator::{TriggerError, Triggered, now};
 use reprise_dtm::{PlanError, Trans};
 use reprise_engine::TransType;
 
@@ -25,6 +25,11 @@ impl Dtm {
                 Ok(Seen { transaction: TransactionJson::begun(trans, now), branches: Vec::new() })
             }
             Ok(Triggered::Known) => self.look(&gid).await?.ok_or_else(|| Refusal::unknown(&gid)),
+            // With another input: what it was begun with counts.
+            Err(TriggerError::Mismatch { .. }) => {
+                self.is_of(&gid, kind).await?;
+                self.look(&gid).await?.ok_or_else(|| Refusal::unknown(&gid))
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -53,6 +53,18 @@ async fn branches_are_called_by_json_rpc_where_the_url_names_a_method() {
 }
 
 #[tokio::test]
+async fn a_plain_url_is_judged_by_its_status() {
+    let stage = Stage::open(JsonRpc).await;
+    let mut saga = stage.saga("s", &[("Out", "OutRevert"), ("In", "InRevert")]);
+    saga["steps"][1]["action"] = stage.participant.url(Http, "In").into();
+    let plain = [Reply::Http(500, r#"{"error": null}"#), Reply::Http(409, r#"{"error": "poor"}"#)];
+    stage.participant.answers("In", plain);
+    stage.client.submit(&saga).await.succeeded();
+    let calls = ["01 action Out", "02 action In", "02 action In", "02 compensate InRevert", "01 compensate OutRevert"];
+    stage.ends("s", "failed", &calls).await;
+}
+
+#[tokio::test]
 async fn the_codes_of_a_branch_are_read() {
     let stage = Stage::open(JsonRpc).await;
     stage.participant.answers("Out", [Reply::Ongoing, Reply::Broken]);

@@ -53,6 +53,20 @@ async fn those_count_who_had_subscribed_when_it_was_prepared(#[values(Http, Grpc
     stage.ends("m", "succeed", &["01 action First", "02 action Stock"]).await;
 }
 
+#[rstest]
+#[tokio::test]
+async fn a_prepared_message_outlives_its_topic(#[values(Http, Grpc, JsonRpc)] protocol: Protocol) {
+    let stage = Stage::open(protocol).await;
+    subscribe(&stage, "Stock").await;
+    let message = to_topic(&stage, "m");
+    stage.client.prepare(&message).await.succeeded();
+    let (status, _) = stage.client.request("DELETE", "/api/dtmsvr/topic/orders", String::new()).await;
+    assert_eq!(status, 200);
+    stage.client.prepare(&message).await.succeeded();
+    stage.client.submit(&message).await.succeeded();
+    stage.ends("m", "succeed", &["01 action First", "02 action Stock"]).await;
+}
+
 #[tokio::test]
 async fn a_deleted_topic_delivers_no_more() {
     let stage = Stage::open(Http).await;

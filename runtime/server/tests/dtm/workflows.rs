@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rstest::rstest;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::client::Protocol::{self, Grpc, Http};
 use crate::client::Told;
@@ -37,7 +38,8 @@ async fn progress_is_kept(#[values(Http, Grpc)] protocol: Protocol) {
         stage.client.register(&done("w", "01", "succeed", "paid")).await.succeeded();
     }
     stage.client.register(&done("w", "02", "failed", "poor")).await.succeeded();
-    let text = stage.client.register(&done("w", "02", "succeed", "rich")).await.failure();
+    // Failure would make this run undo what the other one goes on with.
+    let text = stage.client.register(&done("w", "02", "succeed", "rich")).await.ongoing();
     assert!(text.contains("`02` is reported already"), "{text}");
     let known = stage.client.prepare_workflow(&workflow).await.expect("it is known");
     let progress = |index: usize, name: &str| known["progresses"][index][name].as_str().expect("text").to_owned();
@@ -103,6 +105,38 @@ async fn who_has_it_is_called_until_it_ends(#[values(Http, Grpc)] protocol: Prot
     let calls = stage.participant.log("w").len();
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     assert_eq!(stage.participant.log("w").len(), calls, "what has ended is not called");
+}
+
+#[tokio::test]
+async fn who_reports_is_not_called_for_a_while() {
+    // Between two reports it leaves memory, as what takes longer does.
+    let stage = Stage::with(Http, |config| config.idle_ms = 50).await;
+    let every = Duration::from_secs(4);
+    let mut workflow = workflow(&stage, "w");
+    workflow["retry_interval"] = every.as_secs().into();
+    let begun = Instant::now();
+    stage.client.prepare_workflow(&workflow).await.expect("it begins");
+    for branch in ["01", "02"] {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        stage.client.register(&done("w", branch, "succeed", "")).await.succeeded();
+    }
+    let reported = Instant::now();
+    let first = stage.participant.asked("w", "Resume", 1).await[0].at;
+    assert!(reported > begun + every, "the first call was due before the last report");
+    assert!(first >= reported + every - Duration::from_millis(500), "{:?} after a report", first - reported);
+}
+
+#[rstest]
+#[tokio::test]
+async fn another_input_is_answered_with_what_is_kept(#[values(Http, Grpc)] protocol: Protocol) {
+    let stage = Stage::open(protocol).await;
+    stage.client.prepare_workflow(&workflow(&stage, "w")).await.expect("it begins");
+    stage.client.submit(&end("w", json!({ "status": "succeed", "result": base64(b"receipt") }))).await.succeeded();
+    let mut again = workflow(&stage, "w");
+    again["custom_data"] = json!({ "name": "transfer", "data": base64(b"{ \"amount\": 30 }") }).to_string().into();
+    let known = stage.client.prepare_workflow(&again).await.expect("it is known");
+    let shown = (&known["transaction"]["status"], &known["transaction"]["result"]);
+    assert_eq!(shown, (&json!("succeed"), &json!(base64(b"receipt"))));
 }
 
 #[tokio::test]
