@@ -22,8 +22,8 @@ pub(super) struct Batch<'a, D: Dialect> {
     owner: i64,
     in_doubt: &'a Doubt,
     next_key: i64,
-    /// Journal lengths as this batch changes them.
-    ends: HashMap<i64, u32>,
+    /// Journal lengths as this batch changes them. None: the last row of the journal is damaged.
+    ends: HashMap<i64, Option<u32>>,
     /// Executions that are claimed: owner, and how this batch found them.
     standings: HashMap<i64, (i64, Standing)>,
     entries: Vec<JournalRow<'a>>,
@@ -76,7 +76,8 @@ impl<'a, D: Dialect> Batch<'a, D> {
         }
         self.write_entries().await?;
         self.write_progress().await?;
-        Ok((answers, self.ends))
+        let ends = self.ends.into_iter().filter_map(|(key, end)| Some((key, end?))).collect();
+        Ok((answers, ends))
     }
 
     /// The admission of each write that creates an execution.
@@ -112,7 +113,7 @@ impl<'a, D: Dialect> Batch<'a, D> {
         let Some(key) = self.in_doubt.created.get(gid).copied() else { return Ok(Admission::Taken) };
         let row = D::fetch(self.connection, &D::text(read::EXECUTION), &[Value::Text(gid.as_str())]).await?;
         let found = row.first().map(|row| rows::int::<D>(row, 0)).transpose()?;
-        let same = found == Some(key) && self.stored(key, 0, entries.len() + 1).await? == entries;
+        let same = found == Some(key) && self.stored(key, 0, entries.len() + 1).await?.as_deref() == Some(entries);
         Ok(if same { Admission::Made(key) } else { Admission::Taken })
     }
 
@@ -165,12 +166,20 @@ impl<'a, D: Dialect> Batch<'a, D> {
         progress: Option<&'a Progress>,
     ) -> Result<Written, ServerError> {
         let Some(end) = self.ends.get(&key).copied() else { return Ok(Written::Conflict) };
+        if entries.is_empty() {
+            if let Some(progress) = progress {
+                self.progress.insert(key, progress);
+            }
+            return Ok(Written::Appended);
+        }
+        // Where a journal is damaged nobody can tell what comes next.
+        let Some(end) = end else { return Ok(Written::Conflict) };
         match rules::place(entries, end) {
             rules::Place::Next => {}
             rules::Place::Before(first) => {
                 // A repetition is rare, so it may cost a query of its own.
                 self.write_entries().await?;
-                let same = self.stored(key, first, entries.len()).await? == entries;
+                let same = self.stored(key, first, entries.len()).await?.as_deref() == Some(entries);
                 return Ok(if same { Written::Appended } else { Written::Conflict });
             }
             rules::Place::Nowhere => return Ok(Written::Conflict),
@@ -195,17 +204,18 @@ impl<'a, D: Dialect> Batch<'a, D> {
         Written::Appended
     }
 
-    async fn stored(&mut self, key: i64, first: u32, count: usize) -> Result<Vec<EntryRecord>, ServerError> {
+    /// None: they are damaged.
+    async fn stored(&mut self, key: i64, first: u32, count: usize) -> Result<Option<Vec<EntryRecord>>, ServerError> {
         let (from, limit) = (Seq(first), u32::try_from(count).unwrap_or(u32::MAX));
         let values = read::journal_values(key, from, limit);
         let found = D::fetch(self.connection, &D::text(read::JOURNAL), &values).await?;
-        read::entries::<D>(&found, from, limit)
+        Ok(read::entries::<D>(&found, from, limit).ok())
     }
 
     fn push(&mut self, key: i64, end: u32, entries: &'a [EntryRecord]) {
         self.entries.extend(packed::rows(entries).map(|row| (key, row)));
         let end = entries.last().map_or(end, |last| last.seq.0.saturating_add(1));
-        self.ends.insert(key, end);
+        self.ends.insert(key, Some(end));
     }
 
     async fn write_entries(&mut self) -> Result<(), ServerError> {
@@ -235,13 +245,13 @@ pub(super) fn starts(write: &Write) -> bool {
     }
 }
 
-/// The journal lengths of those of `keys` that exist.
+/// The journal lengths of those of `keys` that exist. None: the last row of the journal is damaged.
 pub(super) async fn journal_ends<D: Dialect>(
     connection: &mut ConnectionOf<D>,
     keys: &[i64],
-) -> Result<Vec<(i64, u32)>, ServerError> {
+) -> Result<Vec<(i64, Option<u32>)>, ServerError> {
     let found = D::fetch_of(connection, &D::text(read::JOURNAL_ENDS), keys).await?;
-    let end = |row| Ok((rows::int::<D>(row, 0)?, rows::number(D::int(row, 1)?.unwrap_or(0))?));
+    let end = |row| Ok((rows::int::<D>(row, 0)?, u32::try_from(D::int(row, 1)?.unwrap_or(0)).ok()));
     found.iter().map(end).collect()
 }
 
@@ -270,6 +280,12 @@ fn parts<T>(rows: &[T], size: impl Fn(&T) -> usize) -> Vec<&[T]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_query_for_ends_knows_how_many_entries_a_row_may_have() {
+        let condition = format!("entries BETWEEN 1 AND {} THEN", packed::ENTRIES_MAX);
+        assert!(read::JOURNAL_ENDS.contains(&condition), "{condition}");
+    }
 
     #[test]
     fn statements_are_bounded_and_lose_no_row() {

@@ -65,7 +65,7 @@ pub(super) struct Writer<D: Dialect> {
     pub(super) keys: Block,
     pub(super) in_doubt: Doubt,
     /// Lengths of the journals that were written lately.
-    ends: Ends,
+    pub(super) ends: Ends,
     /// The number of the last turn begun.
     turns: i64,
     /// The turn in the node's row, if the last transaction is known to have ended.
@@ -217,7 +217,7 @@ impl<D: Dialect> Writer<D> {
         let Some(mut connection) = self.connection.take() else { return Ok(()) };
         match batch::journal_ends::<D>(&mut connection, &unknown).await {
             Ok(found) => {
-                self.ends.learn(found);
+                self.ends.learn(found.into_iter().filter_map(|(key, end)| Some((key, end?))));
                 self.connection = Some(connection);
             }
             Err(error) => tracing::debug!(%error, "the ends of journals were not read; they are asked for again"),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use reprise_engine::{EntryRecord, Seq};
 use rusqlite::Connection;
 
-use super::error::SqliteError;
+use super::error::{SqliteError, unless_damaged};
 use super::read;
 use super::statements::{self, JournalRow, NewRow};
 use crate::ends::Ends;
@@ -20,8 +20,8 @@ pub(super) struct Batch<'a> {
     /// Keys from here on belong to executions that this batch creates.
     first_new: i64,
     next_key: i64,
-    /// Journal lengths as this batch changes them.
-    ends: HashMap<i64, u32>,
+    /// Journal lengths as this batch changes them. None: the last row of the journal is damaged.
+    ends: HashMap<i64, Option<u32>>,
     entries: Vec<JournalRow<'a>>,
     /// The last one of each execution counts.
     progress: BTreeMap<i64, &'a Progress>,
@@ -62,7 +62,8 @@ impl<'a> Batch<'a> {
         }
         self.write_entries()?;
         statements::update_executions(self.connection, self.progress)?;
-        Ok(Done { answers, next_key: self.next_key, ends: self.ends })
+        let ends = self.ends.into_iter().filter_map(|(key, end)| Some((key, end?))).collect();
+        Ok(Done { answers, next_key: self.next_key, ends })
     }
 
     /// The key of each write that creates an execution.
@@ -92,7 +93,7 @@ impl<'a> Batch<'a> {
                 continue;
             }
             match self.known.get(key.0) {
-                Some(end) => _ = self.ends.insert(key.0, end),
+                Some(end) => _ = self.ends.insert(key.0, Some(end)),
                 None => unknown.push(key.0),
             }
         }
@@ -118,6 +119,14 @@ impl<'a> Batch<'a> {
         progress: Option<&'a Progress>,
     ) -> Result<Written, SqliteError> {
         let Some(end) = self.ends.get(&key).copied() else { return Ok(Written::Conflict) };
+        if entries.is_empty() {
+            if let Some(progress) = progress {
+                self.progress.insert(key, progress);
+            }
+            return Ok(Written::Appended);
+        }
+        // Where a journal is damaged nobody can tell what comes next.
+        let Some(end) = end else { return Ok(Written::Conflict) };
         match place(entries, end) {
             Place::Next => {}
             Place::Before(first) => return self.compare(key, first, entries),
@@ -147,14 +156,14 @@ impl<'a> Batch<'a> {
     fn compare(&mut self, key: i64, first: u32, entries: &[EntryRecord]) -> Result<Written, SqliteError> {
         self.write_entries()?;
         let limit = u32::try_from(entries.len()).unwrap_or(u32::MAX);
-        let stored = read::journal(self.connection, ExecutionKey(key), Seq(first), limit)?;
-        Ok(if stored == entries { Written::Appended } else { Written::Conflict })
+        let stored = unless_damaged(read::journal(self.connection, ExecutionKey(key), Seq(first), limit))?;
+        Ok(if stored.as_deref() == Some(entries) { Written::Appended } else { Written::Conflict })
     }
 
     fn push(&mut self, key: i64, end: u32, entries: &'a [EntryRecord]) {
         self.entries.extend(packed::rows(entries).map(|row| (key, row)));
         let end = entries.last().map_or(end, |last| last.seq.0.saturating_add(1));
-        self.ends.insert(key, end);
+        self.ends.insert(key, Some(end));
     }
 
     fn write_entries(&mut self) -> Result<(), SqliteError> {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use reprise_engine::Seq;
 
 use super::super::bulk::{Bulk, Turn};
-use super::super::dialect::Dialect;
+use super::super::dialect::{Dialect, Value};
 use super::super::rows;
-use super::{Activity, append, create, created, on_both, open, options};
+use super::{Activity, append, create, created, on_both, open, options, progress};
 use crate::ends::Ends;
-use crate::{ServerOptions, ServerStore, Store, Write, Written};
+use crate::{ServerOptions, ServerStore, Store, StoreError, Write, Written};
 
 /// A write of a node that has given it up, or is dead, comes late and does nothing.
 async fn a_commit_that_comes_late_does_nothing<D: Dialect>(url: &str) {
@@ -79,7 +79,32 @@ async fn a_gid_that_exists_disturbs_nobody<D: Dialect>(url: &str) {
     }
 }
 
+/// What a damaged row of one journal says concerns that journal.
+async fn a_damaged_journal_disturbs_nobody<D: Dialect>(url: &str) {
+    let store = open::<D>(url, "n").await;
+    let (key, other) = (created(&store, "a").await, created(&store, "b").await);
+    let row = Write::Append { key, entries: Vec::new(), progress: Some(progress(Activity::Active)) };
+    let count_is = async |count: i64| {
+        let text = "UPDATE journal SET entries = ? WHERE execution = ?";
+        store.shared.change(text, &[Value::Int(count), Value::Int(key.0)]).await.expect("changes");
+        store.shared.writer.lock().await.ends.forget();
+    };
+    for (from, count) in (2..).zip([0, -1, 257, 1 << 40, i64::MAX]) {
+        count_is(count).await;
+        let batch = [append(key, 2), row.clone(), append(other, from), append(key, 0)];
+        let answers = store.commit(&batch).await.expect("commits");
+        let [conflict, appended] = [Written::Conflict, Written::Appended];
+        assert_eq!(answers, [conflict, appended, appended, conflict], "{count}");
+        let error = store.journal(key, Seq(0), 9).await.expect_err("damaged");
+        assert!(matches!(error, StoreError::Damaged(_)), "{count}: {error:?}");
+        assert_eq!(store.journal(other, Seq(0), 99).await.expect("reads").len(), from as usize + 1);
+    }
+    count_is(2).await;
+    assert_eq!(store.commit(&[append(key, 2)]).await.expect("commits"), [Written::Appended]);
+}
+
 on_both! {
+    a_damaged_journal_disturbs_nobody
     a_commit_that_comes_late_does_nothing
     a_journal_that_another_node_has_continued_is_seen
     a_gid_that_exists_disturbs_nobody
