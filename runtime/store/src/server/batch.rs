@@ -24,7 +24,7 @@ pub(super) struct Batch<'a, D: Dialect> {
     next_key: i64,
     /// Journal lengths as this batch changes them. None: the last row of the journal is damaged.
     ends: HashMap<i64, Option<u32>>,
-    /// Executions that are claimed: owner, and how this batch found them.
+    /// Executions that are claimed, or whose row alone is written: owner, and how this batch found them.
     standings: HashMap<i64, (i64, Standing)>,
     entries: Vec<JournalRow<'a>>,
     /// The last one of each execution counts.
@@ -67,10 +67,12 @@ impl<'a, D: Dialect> Batch<'a, D> {
         self.look_up_ends(writes).await?;
         self.look_up_standings(writes).await?;
         let mut answers = Vec::with_capacity(writes.len());
-        for (write, admission) in writes.iter().zip(admissions) {
+        for (index, (write, admission)) in writes.iter().zip(admissions).enumerate() {
             answers.push(match write {
                 Write::Create { entries, .. } => self.start_journal(admission, entries),
-                Write::Append { key, entries, progress } => self.append(key.0, entries, progress.as_ref()).await?,
+                Write::Append { key, entries, progress } => {
+                    self.append(key.0, entries, progress.as_ref(), &writes[index..]).await?
+                }
                 Write::Claim { key, seen, progress } => self.claim(key.0, seen, progress),
             });
         }
@@ -131,10 +133,12 @@ impl<'a, D: Dialect> Batch<'a, D> {
         Ok(())
     }
 
-    /// Asks how the claimed executions stand, and keeps them so until the end of the transaction.
+    /// Asks how executions stand that are claimed, or whose row alone is written, and keeps them so until the end of
+    /// the transaction.
     async fn look_up_standings(&mut self, writes: &[Write]) -> Result<(), ServerError> {
         let keys = keys_of(writes, |write| match write {
             Write::Claim { key, .. } => Some(key.0),
+            Write::Append { key, entries, progress: Some(_) } if entries.is_empty() => Some(key.0),
             Write::Create { .. } | Write::Append { .. } => None,
         });
         if keys.is_empty() {
@@ -159,18 +163,20 @@ impl<'a, D: Dialect> Batch<'a, D> {
         }
     }
 
+    /// `rest`: of the commit, from this append on.
     async fn append(
         &mut self,
         key: i64,
         entries: &'a [EntryRecord],
         progress: Option<&'a Progress>,
+        rest: &[Write],
     ) -> Result<Written, ServerError> {
         let Some(end) = self.ends.get(&key).copied() else { return Ok(Written::Conflict) };
         if entries.is_empty() {
-            if let Some(progress) = progress {
-                self.progress.insert(key, progress);
-            }
-            return Ok(Written::Appended);
+            return match progress {
+                Some(progress) => self.advance(key, progress, rest).await,
+                None => Ok(Written::Appended),
+            };
         }
         // Where a journal is damaged nobody can tell what comes next.
         let Some(end) = end else { return Ok(Written::Conflict) };
@@ -189,6 +195,35 @@ impl<'a, D: Dialect> Batch<'a, D> {
             self.progress.insert(key, progress);
         }
         Ok(Written::Appended)
+    }
+
+    /// Writes the row alone, while the execution is active and this node's: this may be the repetition of a write whose
+    /// answer was lost, and another node may have gone on meanwhile.
+    async fn advance(&mut self, key: i64, progress: &'a Progress, rest: &[Write]) -> Result<Written, ServerError> {
+        let Some((owner, stored)) = self.standings.get(&key).copied() else { return Ok(Written::Conflict) };
+        let written = self.progress.get(&key).copied();
+        if written.map_or(stored, Standing::of).is_active() {
+            let ours = owner == self.owner || self.claimed.contains(&key);
+            return Ok(if ours {
+                self.progress.insert(key, progress);
+                Written::Appended
+            } else {
+                Written::Conflict
+            });
+        }
+        // That is rare, so it may cost a query of its own.
+        let made = match written {
+            Some(written) => rules::lead_to(rest, key, written),
+            None => self.newest(key).await?.is_some_and(|newest| rules::lead_to(rest, key, &newest)),
+        };
+        Ok(if made { Written::Appended } else { Written::Conflict })
+    }
+
+    /// How an execution stands. None: its row is damaged.
+    async fn newest(&mut self, key: i64) -> Result<Option<Progress>, ServerError> {
+        let found = D::fetch_of(self.connection, &D::text(read::NEWEST), &[key]).await?;
+        let row = found.first().and_then(|row| rows::execution_row::<D>(row, self.owner).ok());
+        Ok(row.map(|row| row.progress))
     }
 
     fn claim(&mut self, key: i64, seen: &Progress, progress: &'a Progress) -> Written {

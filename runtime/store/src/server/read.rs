@@ -20,6 +20,10 @@ pub(super) const JOURNAL_ENDS: &str = "SELECT id, (SELECT CASE WHEN seq BETWEEN 
 /// How executions stand. Nobody else changes them before this transaction ends.
 pub(super) const STANDINGS: &str = "SELECT id, owner, activity, wake_at, updated_at FROM executions /*PRIMARY*/ WHERE id {keys} ORDER BY id FOR UPDATE";
 
+/// An execution as it stands now, which a snapshot need not show. Nobody else changes it before this transaction ends.
+pub(super) const NEWEST: &str =
+    concat!("SELECT ", execution_columns!(), " FROM executions /*PRIMARY*/ WHERE id {keys} FOR UPDATE");
+
 pub(super) const EXECUTION: &str =
     concat!("SELECT ", execution_columns!(), " FROM executions /*executions_gid*/ WHERE gid = ?");
 

@@ -9,7 +9,7 @@ use super::error::{SqliteError, unless_damaged};
 use super::read;
 use super::statements::{self, JournalRow, NewRow};
 use crate::ends::Ends;
-use crate::rules::{Place, Standing, follow, place};
+use crate::rules::{Place, Standing, follow, lead_to, place};
 use crate::{ExecutionKey, Progress, Write, Written, packed};
 
 /// A commit under way. What it has learned counts only once the transaction is durable.
@@ -53,10 +53,12 @@ impl<'a> Batch<'a> {
         let created = self.create_executions(writes)?;
         self.look_up_ends(writes)?;
         let mut answers = Vec::with_capacity(writes.len());
-        for (write, key) in writes.iter().zip(created) {
+        for (index, (write, key)) in writes.iter().zip(created).enumerate() {
             answers.push(match write {
                 Write::Create { entries, .. } => self.start_journal(key, entries),
-                Write::Append { key, entries, progress } => self.append(key.0, entries, progress.as_ref())?,
+                Write::Append { key, entries, progress } => {
+                    self.append(key.0, entries, progress.as_ref(), &writes[index..])?
+                }
                 Write::Claim { key, seen, progress } => self.claim(key.0, seen, progress)?,
             });
         }
@@ -112,18 +114,17 @@ impl<'a> Batch<'a> {
         Written::Created(ExecutionKey(key))
     }
 
+    /// `rest`: of the commit, from this append on.
     fn append(
         &mut self,
         key: i64,
         entries: &'a [EntryRecord],
         progress: Option<&'a Progress>,
+        rest: &[Write],
     ) -> Result<Written, SqliteError> {
         let Some(end) = self.ends.get(&key).copied() else { return Ok(Written::Conflict) };
         if entries.is_empty() {
-            if let Some(progress) = progress {
-                self.progress.insert(key, progress);
-            }
-            return Ok(Written::Appended);
+            return progress.map_or(Ok(Written::Appended), |progress| self.advance(key, progress, rest));
         }
         // Where a journal is damaged nobody can tell what comes next.
         let Some(end) = end else { return Ok(Written::Conflict) };
@@ -137,6 +138,27 @@ impl<'a> Batch<'a> {
             self.progress.insert(key, progress);
         }
         Ok(Written::Appended)
+    }
+
+    /// Writes the row alone, while the execution is active.
+    fn advance(&mut self, key: i64, progress: &'a Progress, rest: &[Write]) -> Result<Written, SqliteError> {
+        let written = self.progress.get(&key).copied();
+        let standing = match written {
+            Some(written) => Some(Standing::of(written)),
+            None => unless_damaged(statements::standing(self.connection, key))?.flatten(),
+        };
+        if standing.is_some_and(Standing::is_active) {
+            self.progress.insert(key, progress);
+            return Ok(Written::Appended);
+        }
+        // A repetition is rare, so it may cost a query of its own.
+        let made = match written {
+            Some(written) => lead_to(rest, key, written),
+            None => unless_damaged(read::row(self.connection, ExecutionKey(key)))?
+                .flatten()
+                .is_some_and(|row| lead_to(rest, key, &row.progress)),
+        };
+        Ok(if made { Written::Appended } else { Written::Conflict })
     }
 
     /// One process has a file, so nobody can come between the look and the change.
