@@ -6,6 +6,7 @@ use reprise_engine::Seq;
 
 use super::super::bulk::{Bulk, Turn};
 use super::super::dialect::{Dialect, Value};
+use super::super::postgres::Postgres;
 use super::super::rows;
 use super::{Activity, append, create, created, on_both, open, options, progress};
 use crate::ends::Ends;
@@ -133,6 +134,33 @@ async fn a_damaged_journal_disturbs_nobody<D: Dialect>(url: &str) {
     }
     count_is(2).await;
     assert_eq!(store.commit(&[append(key, 2)]).await.expect("commits"), [Written::Appended]);
+}
+
+/// Makes a server refuse a commit in one message as CockroachDB does, and nothing else.
+const REFUSE: [&str; 2] = [
+    "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+     IF current_query() LIKE 'WITH turn AS%' THEN \
+     RAISE EXCEPTION 'multiple modification subqueries of the same table' USING ERRCODE = '0A000'; \
+     END IF; RETURN NEW; END $$",
+    "CREATE TRIGGER refuse BEFORE UPDATE ON nodes FOR EACH ROW EXECUTE FUNCTION refuse()",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_takes_no_commit_in_one_message_gets_it_step_by_step() {
+    let store = open::<Postgres>(&reprise_test_services::postgres().await, "n").await;
+    let key = created(&store, "a").await;
+    assert_eq!(store.commit(&[append(key, 2)]).await.expect("commits"), [Written::Appended]);
+    assert!(store.shared.writer.lock().await.takes_bulk);
+    for text in REFUSE {
+        store.shared.change(text, &[]).await.expect("changes");
+    }
+    for seq in 3..6 {
+        let batch = [append(key, seq), create(&format!("g{seq}"), Activity::Active)];
+        let answers = store.commit(&batch).await.expect("commits");
+        assert!(matches!(answers[..], [Written::Appended, Written::Created(_)]), "{answers:?}");
+        assert!(!store.shared.writer.lock().await.takes_bulk);
+    }
+    assert_eq!(store.journal(key, Seq(0), 9).await.expect("reads").len(), 6);
 }
 
 on_both! {
