@@ -115,7 +115,8 @@ pub enum Written {
     Exists,
     /// Appended, or claimed. Also the answer to a repetition of the same append.
     Appended,
-    /// Not appended: other entries stand there, or the execution does not exist. Not claimed: somebody else was first.
+    /// Not appended: other entries stand there, the execution does not exist, or (without entries) it is not at work
+    /// here. Not claimed: somebody else was first.
     Conflict,
 }
 
@@ -218,9 +219,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Performs `writes` in order in one transaction and makes them durable; one answer each, in order.
     /// A write that answers `Exists` or `Conflict` changes nothing and does not disturb the others.
-    /// A repeated append leaves the row alone, so that a late repetition can't move it back; an append without entries
-    /// always applies its progress. A `Create` whose entries are not 0, 1, 2, ... and an append that is half old and
-    /// half new are conflicts. One caller at a time.
+    /// A repeated append leaves the row alone, so that a late repetition can't move it back. For the same reason an
+    /// append without entries applies its progress only while the execution is active, and this node's where several
+    /// share the store; otherwise it is a conflict, unless the row stands already where this commit brings it.
+    /// A `Create` whose entries are not 0, 1, 2, ... and an append that is half old and half new are conflicts. One
+    /// caller at a time.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: nothing is written, or (a lost answer) everything; repeat the same call.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use reprise_engine::{Digest, EntryRecord, Gid, Seq, Timestamp, WorkflowName};
 
-use crate::rules::{Place, Standing, follow, place};
+use crate::rules::{Place, Standing, follow, lead_to, place};
 use crate::{
     Activity, Deployment, ExecutionKey, ExecutionRow, ListFilter, NewExecution, Progress, Store, StoreError, Topic,
     Write, Written,
@@ -35,7 +35,7 @@ impl MemoryStore {
 impl Store for MemoryStore {
     async fn commit(&self, writes: &[Write]) -> Result<Vec<Written>, StoreError> {
         let mut tables = self.tables();
-        Ok(writes.iter().map(|write| tables.write(write)).collect())
+        Ok(writes.iter().enumerate().map(|(index, write)| tables.write(write, &writes[index..])).collect())
     }
 
     async fn journal(&self, key: ExecutionKey, from: Seq, limit: u32) -> Result<Vec<EntryRecord>, StoreError> {
@@ -187,10 +187,11 @@ impl Tables {
         self.executions[&key].row.clone()
     }
 
-    fn write(&mut self, write: &Write) -> Written {
+    /// `rest`: of the commit, from this write on.
+    fn write(&mut self, write: &Write, rest: &[Write]) -> Written {
         match write {
             Write::Create { execution, entries, progress } => self.create(execution, entries, progress),
-            Write::Append { key, entries, progress } => self.append(*key, entries, progress.as_ref()),
+            Write::Append { key, entries, progress } => self.append(*key, entries, progress.as_ref(), rest),
             Write::Claim { key, seen, progress } => self.claim(*key, seen, progress),
         }
     }
@@ -210,8 +211,18 @@ impl Tables {
         Written::Created(key)
     }
 
-    fn append(&mut self, key: ExecutionKey, entries: &[EntryRecord], progress: Option<&Progress>) -> Written {
+    fn append(
+        &mut self,
+        key: ExecutionKey,
+        entries: &[EntryRecord],
+        progress: Option<&Progress>,
+        rest: &[Write],
+    ) -> Written {
         let Some(kept) = self.executions.get_mut(&key) else { return Written::Conflict };
+        let stands = &kept.row.progress;
+        if entries.is_empty() && progress.is_some() && stands.activity != Activity::Active {
+            return if lead_to(rest, key.0, stands) { Written::Appended } else { Written::Conflict };
+        }
         let end = u32::try_from(kept.journal.len()).unwrap_or(u32::MAX);
         match place(entries, end) {
             Place::Next => {}

@@ -12,8 +12,9 @@
 
 use reprise_engine::{EntryRecord, Seq, Timestamp};
 
-/// Entries of one row: what is read of a row in vain when a page ends in it, is bounded.
-const ENTRIES_MAX: usize = 256;
+/// Entries of one row: what is read of a row in vain when a page ends in it, is bounded. The queries for the ends of
+/// journals have the same number.
+pub(crate) const ENTRIES_MAX: usize = 256;
 /// Bytes of one row, unless its first entry alone has more. Servers bound the size of a message.
 const BYTES_MAX: usize = 1 << 20;
 /// Bytes of an entry beside its data.
@@ -38,6 +39,11 @@ pub(crate) fn rows(entries: &[EntryRecord]) -> impl Iterator<Item = &[EntryRecor
 /// Bytes of an entry in its row.
 pub(crate) fn size(entry: &EntryRecord) -> usize {
     HEAD + entry.data.len()
+}
+
+/// How many entries a row says it has. None: no row has so many, or none.
+pub(crate) fn count(stored: i64) -> Option<u32> {
+    u32::try_from(stored).ok().filter(|count| (1..=ENTRIES_MAX).contains(&(*count as usize)))
 }
 
 /// The bytes of a row, for tools that look into a store behind the runtime's back.
@@ -135,6 +141,22 @@ mod tests {
             let found: Vec<&[EntryRecord]> = rows(&entries).collect();
             assert_eq!(found.iter().map(|row| row.len()).collect::<Vec<_>>(), want);
             assert!(found.concat() == entries);
+        }
+    }
+
+    #[test]
+    fn a_row_says_how_many_entries_it_has() {
+        for (stored, want) in [
+            (1, Some(1)),
+            (256, Some(256)),
+            (0, None),
+            (257, None),
+            (-1, None),
+            (1 << 32, None),
+            ((1 << 32) + 1, None),
+            (i64::MIN, None),
+        ] {
+            assert_eq!(count(stored), want, "{stored}");
         }
     }
 

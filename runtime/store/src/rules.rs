@@ -2,7 +2,7 @@
 
 use reprise_engine::EntryRecord;
 
-use crate::{Progress, codes};
+use crate::{Activity, Progress, Write, codes};
 
 /// Whether `entries` stand at `first`, `first + 1`, ...
 pub(crate) fn follow(entries: &[EntryRecord], first: u32) -> bool {
@@ -48,6 +48,19 @@ impl Standing {
             updated_at: codes::of_time(progress.updated_at),
         }
     }
+
+    pub(crate) fn is_active(self) -> bool {
+        self.activity == codes::of_activity(Activity::Active)
+    }
+}
+
+/// Whether one of `writes` brings the row of `execution` to where it stands. If it stands there already, they have been
+/// made before, up to that one.
+pub(crate) fn lead_to(writes: &[Write], execution: i64, stands: &Progress) -> bool {
+    writes.iter().any(|write| match write {
+        Write::Append { key, progress: Some(progress), .. } => key.0 == execution && progress == stands,
+        Write::Append { progress: None, .. } | Write::Create { .. } | Write::Claim { .. } => false,
+    })
 }
 
 #[cfg(test)]

@@ -13,9 +13,11 @@ CREATE TABLE journal (
     data BLOB NOT NULL
 );
 
+-- A number that no version of this crate writes may have an odd number of digits, of which unhex makes NULL. No data is a
+-- damaged entry, and the others of the file are read as before.
 INSERT INTO journal (execution, seq, entries, data)
 SELECT execution, seq, 1,
-    unhex(printf('%016X%016X%02X%08X', at, fingerprint, kind, length(data)) || hex(data))
+    coalesce(unhex(printf('%016X%016X%02X%08X', at, fingerprint, kind, length(data)) || hex(data)), x'')
 FROM journal_entries ORDER BY rowid;
 
 CREATE UNIQUE INDEX journal_position ON journal (execution, seq);

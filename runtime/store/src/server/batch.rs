@@ -22,9 +22,9 @@ pub(super) struct Batch<'a, D: Dialect> {
     owner: i64,
     in_doubt: &'a Doubt,
     next_key: i64,
-    /// Journal lengths as this batch changes them.
-    ends: HashMap<i64, u32>,
-    /// Executions that are claimed: owner, and how this batch found them.
+    /// Journal lengths as this batch changes them. None: the last row of the journal is damaged.
+    ends: HashMap<i64, Option<u32>>,
+    /// Executions that are claimed, or whose row alone is written: owner, and how this batch found them.
     standings: HashMap<i64, (i64, Standing)>,
     entries: Vec<JournalRow<'a>>,
     /// The last one of each execution counts.
@@ -67,16 +67,19 @@ impl<'a, D: Dialect> Batch<'a, D> {
         self.look_up_ends(writes).await?;
         self.look_up_standings(writes).await?;
         let mut answers = Vec::with_capacity(writes.len());
-        for (write, admission) in writes.iter().zip(admissions) {
+        for (index, (write, admission)) in writes.iter().zip(admissions).enumerate() {
             answers.push(match write {
                 Write::Create { entries, .. } => self.start_journal(admission, entries),
-                Write::Append { key, entries, progress } => self.append(key.0, entries, progress.as_ref()).await?,
+                Write::Append { key, entries, progress } => {
+                    self.append(key.0, entries, progress.as_ref(), &writes[index..]).await?
+                }
                 Write::Claim { key, seen, progress } => self.claim(key.0, seen, progress),
             });
         }
         self.write_entries().await?;
         self.write_progress().await?;
-        Ok((answers, self.ends))
+        let ends = self.ends.into_iter().filter_map(|(key, end)| Some((key, end?))).collect();
+        Ok((answers, ends))
     }
 
     /// The admission of each write that creates an execution.
@@ -112,7 +115,7 @@ impl<'a, D: Dialect> Batch<'a, D> {
         let Some(key) = self.in_doubt.created.get(gid).copied() else { return Ok(Admission::Taken) };
         let row = D::fetch(self.connection, &D::text(read::EXECUTION), &[Value::Text(gid.as_str())]).await?;
         let found = row.first().map(|row| rows::int::<D>(row, 0)).transpose()?;
-        let same = found == Some(key) && self.stored(key, 0, entries.len() + 1).await? == entries;
+        let same = found == Some(key) && self.stored(key, 0, entries.len() + 1).await?.as_deref() == Some(entries);
         Ok(if same { Admission::Made(key) } else { Admission::Taken })
     }
 
@@ -130,10 +133,12 @@ impl<'a, D: Dialect> Batch<'a, D> {
         Ok(())
     }
 
-    /// Asks how the claimed executions stand, and keeps them so until the end of the transaction.
+    /// Asks how executions stand that are claimed, or whose row alone is written, and keeps them so until the end of
+    /// the transaction.
     async fn look_up_standings(&mut self, writes: &[Write]) -> Result<(), ServerError> {
         let keys = keys_of(writes, |write| match write {
             Write::Claim { key, .. } => Some(key.0),
+            Write::Append { key, entries, progress: Some(_) } if entries.is_empty() => Some(key.0),
             Write::Create { .. } | Write::Append { .. } => None,
         });
         if keys.is_empty() {
@@ -158,19 +163,29 @@ impl<'a, D: Dialect> Batch<'a, D> {
         }
     }
 
+    /// `rest`: of the commit, from this append on.
     async fn append(
         &mut self,
         key: i64,
         entries: &'a [EntryRecord],
         progress: Option<&'a Progress>,
+        rest: &[Write],
     ) -> Result<Written, ServerError> {
         let Some(end) = self.ends.get(&key).copied() else { return Ok(Written::Conflict) };
+        if entries.is_empty() {
+            return match progress {
+                Some(progress) => self.advance(key, progress, rest).await,
+                None => Ok(Written::Appended),
+            };
+        }
+        // Where a journal is damaged nobody can tell what comes next.
+        let Some(end) = end else { return Ok(Written::Conflict) };
         match rules::place(entries, end) {
             rules::Place::Next => {}
             rules::Place::Before(first) => {
                 // A repetition is rare, so it may cost a query of its own.
                 self.write_entries().await?;
-                let same = self.stored(key, first, entries.len()).await? == entries;
+                let same = self.stored(key, first, entries.len()).await?.as_deref() == Some(entries);
                 return Ok(if same { Written::Appended } else { Written::Conflict });
             }
             rules::Place::Nowhere => return Ok(Written::Conflict),
@@ -180,6 +195,35 @@ impl<'a, D: Dialect> Batch<'a, D> {
             self.progress.insert(key, progress);
         }
         Ok(Written::Appended)
+    }
+
+    /// Writes the row alone, while the execution is active and this node's: this may be the repetition of a write whose
+    /// answer was lost, and another node may have gone on meanwhile.
+    async fn advance(&mut self, key: i64, progress: &'a Progress, rest: &[Write]) -> Result<Written, ServerError> {
+        let Some((owner, stored)) = self.standings.get(&key).copied() else { return Ok(Written::Conflict) };
+        let written = self.progress.get(&key).copied();
+        if written.map_or(stored, Standing::of).is_active() {
+            let ours = owner == self.owner || self.claimed.contains(&key);
+            return Ok(if ours {
+                self.progress.insert(key, progress);
+                Written::Appended
+            } else {
+                Written::Conflict
+            });
+        }
+        // That is rare, so it may cost a query of its own.
+        let made = match written {
+            Some(written) => rules::lead_to(rest, key, written),
+            None => self.newest(key).await?.is_some_and(|newest| rules::lead_to(rest, key, &newest)),
+        };
+        Ok(if made { Written::Appended } else { Written::Conflict })
+    }
+
+    /// How an execution stands. None: its row is damaged.
+    async fn newest(&mut self, key: i64) -> Result<Option<Progress>, ServerError> {
+        let found = D::fetch_of(self.connection, &D::text(read::NEWEST), &[key]).await?;
+        let row = found.first().and_then(|row| rows::execution_row::<D>(row, self.owner).ok());
+        Ok(row.map(|row| row.progress))
     }
 
     fn claim(&mut self, key: i64, seen: &Progress, progress: &'a Progress) -> Written {
@@ -195,17 +239,18 @@ impl<'a, D: Dialect> Batch<'a, D> {
         Written::Appended
     }
 
-    async fn stored(&mut self, key: i64, first: u32, count: usize) -> Result<Vec<EntryRecord>, ServerError> {
+    /// None: they are damaged.
+    async fn stored(&mut self, key: i64, first: u32, count: usize) -> Result<Option<Vec<EntryRecord>>, ServerError> {
         let (from, limit) = (Seq(first), u32::try_from(count).unwrap_or(u32::MAX));
         let values = read::journal_values(key, from, limit);
         let found = D::fetch(self.connection, &D::text(read::JOURNAL), &values).await?;
-        read::entries::<D>(&found, from, limit)
+        Ok(read::entries::<D>(&found, from, limit).ok())
     }
 
     fn push(&mut self, key: i64, end: u32, entries: &'a [EntryRecord]) {
         self.entries.extend(packed::rows(entries).map(|row| (key, row)));
         let end = entries.last().map_or(end, |last| last.seq.0.saturating_add(1));
-        self.ends.insert(key, end);
+        self.ends.insert(key, Some(end));
     }
 
     async fn write_entries(&mut self) -> Result<(), ServerError> {
@@ -235,13 +280,13 @@ pub(super) fn starts(write: &Write) -> bool {
     }
 }
 
-/// The journal lengths of those of `keys` that exist.
+/// The journal lengths of those of `keys` that exist. None: the last row of the journal is damaged.
 pub(super) async fn journal_ends<D: Dialect>(
     connection: &mut ConnectionOf<D>,
     keys: &[i64],
-) -> Result<Vec<(i64, u32)>, ServerError> {
+) -> Result<Vec<(i64, Option<u32>)>, ServerError> {
     let found = D::fetch_of(connection, &D::text(read::JOURNAL_ENDS), keys).await?;
-    let end = |row| Ok((rows::int::<D>(row, 0)?, rows::number(D::int(row, 1)?.unwrap_or(0))?));
+    let end = |row| Ok((rows::int::<D>(row, 0)?, u32::try_from(D::int(row, 1)?.unwrap_or(0)).ok()));
     found.iter().map(end).collect()
 }
 
@@ -270,6 +315,12 @@ fn parts<T>(rows: &[T], size: impl Fn(&T) -> usize) -> Vec<&[T]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_query_for_ends_knows_how_many_entries_a_row_may_have() {
+        let condition = format!("entries BETWEEN 1 AND {} THEN", packed::ENTRIES_MAX);
+        assert!(read::JOURNAL_ENDS.contains(&condition), "{condition}");
+    }
 
     #[test]
     fn statements_are_bounded_and_lose_no_row() {

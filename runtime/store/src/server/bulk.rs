@@ -4,12 +4,12 @@
 //! What turns out not to fit (a claim, a repetition, an execution of another node) is for [`super::batch`]. A journal that
 //! another node has continued meanwhile refuses the row of the next entry, which is there already.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::dialect::{JournalRow, NewRow, ProgressRow};
 use crate::ends::Ends;
 use crate::rules::{self, Place, follow};
-use crate::{ExecutionKey, Progress, Write, Written, packed};
+use crate::{Activity, ExecutionKey, Progress, Write, Written, packed};
 
 /// Bytes of one message, about. Servers bound the size of a message.
 const BYTES_MAX: usize = 2 << 20;
@@ -34,6 +34,9 @@ pub struct Bulk<'a> {
     /// Of executions, and whether they are among the new ones: then only if they are admitted.
     pub(super) entries: Vec<(JournalRow<'a>, bool)>,
     pub(super) progress: Vec<ProgressRow<'a>>,
+    /// Those of `progress` that must be active and this node's, or nothing is written: their row is written alone, and
+    /// that may be the repetition of a write whose answer was lost.
+    pub(super) ours: BTreeSet<i64>,
     /// Answers, if all new executions are admitted.
     pub(super) answers: Vec<Written>,
     /// Journal lengths afterwards.
@@ -63,7 +66,15 @@ impl<'a> Bulk<'a> {
                     }
                     bulk.entries.extend(packed::rows(entries).map(|row| ((key.0, row), false)));
                     bulk.ends.insert(key.0, end.checked_add(u32::try_from(entries.len()).ok()?)?);
-                    progress.extend(row.as_ref().map(|row| (key.0, row)));
+                    if let Some(row) = row {
+                        let before = progress.insert(key.0, row);
+                        if entries.is_empty() {
+                            if before.is_some_and(|before| before.activity != Activity::Active) {
+                                return None;
+                            }
+                            bulk.ours.insert(key.0);
+                        }
+                    }
                     Written::Appended
                 }
                 Write::Claim { .. } => return None,
@@ -105,7 +116,6 @@ pub(super) fn size(progress: &Progress) -> usize {
 mod tests {
     use super::super::tests::{append, create, entries, progress};
     use super::*;
-    use crate::Activity;
 
     fn ends() -> Ends {
         let mut ends = Ends::default();
@@ -131,9 +141,28 @@ mod tests {
         assert_eq!(keys, [(7, 0, true), (1, 2, false), (1, 3, false), (8, 0, true)]);
         assert_eq!(bulk.new.iter().map(|(key, ..)| *key).collect::<Vec<_>>(), [8, 7], "by gid");
         assert_eq!(bulk.progress.iter().map(|(key, ..)| *key).collect::<Vec<_>>(), [1]);
+        assert_eq!(bulk.ours.iter().copied().collect::<Vec<_>>(), [1], "its row was written alone");
         assert_eq!((bulk.ends[&1], bulk.ends[&7], bulk.ends[&8]), (4, 2, 2));
         let [made, appended, exists] = [Written::Created(ExecutionKey(7)), Written::Appended, Written::Exists];
         assert_eq!(bulk.answers(&[7]), [made, appended, appended, exists, exists, appended]);
+    }
+
+    #[test]
+    fn a_row_alone_must_be_ours() {
+        let row =
+            |entries, activity| Write::Append { key: ExecutionKey(1), entries, progress: Some(progress(activity)) };
+        let (active, parked) = (Activity::Active, Activity::Parked);
+        for (writes, want) in [
+            (vec![row(entries(2, 1), parked)], Some(0)),
+            (vec![row(vec![], parked)], Some(1)),
+            (vec![row(vec![], active), row(entries(2, 1), parked)], Some(1)),
+            (vec![row(entries(2, 1), active), row(vec![], parked)], Some(1)),
+            // Only who looks can tell whether that is a repetition.
+            (vec![row(entries(2, 1), parked), row(vec![], parked)], None),
+            (vec![row(vec![], parked), row(vec![], active)], None),
+        ] {
+            assert_eq!(Bulk::of(&writes, 7, &ends()).map(|bulk| bulk.ours.len()), want, "{writes:?}");
+        }
     }
 
     #[test]

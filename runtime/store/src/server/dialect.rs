@@ -144,8 +144,8 @@ pub trait Dialect: Debug + Send + Sync + 'static {
         Self: Sized;
 
     /// Renews the lease and writes everything, durable when this returns. Answers the keys of those executions whose gid
-    /// did not exist. None: nothing is written, because the node is not alive or it is not its turn, or because this has to
-    /// be done row by row.
+    /// did not exist. None: nothing but the lease is written, because the node is not alive or it is not its turn,
+    /// because an execution is not the node's that must be, or because this has to be done row by row.
     fn write(
         connection: &mut ConnectionOf<Self>,
         turn: Turn,

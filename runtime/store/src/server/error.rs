@@ -72,6 +72,11 @@ impl ServerError {
             if error.code().as_deref() == Some("42P01") || number(error.as_ref()) == Some(1146))
     }
 
+    /// Whether the server knows no such statement.
+    pub(super) fn is_unsupported(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some("0A000"))
+    }
+
     /// Whether the way to the database failed, rather than the database.
     pub(super) fn is_way(&self) -> bool {
         match self {

@@ -134,7 +134,7 @@ impl Dialect for MySql {
     }
 
     async fn update_executions(connection: &mut MySqlConnection, rows: &[ProgressRow<'_>]) -> Result<(), sqlx::Error> {
-        Self::command(connection, update_executions(rows)).await.map(drop)
+        Self::command(connection, update_executions(rows, |_| None)).await.map(drop)
     }
 
     /// All but the commit is one message. A row that exists already ends it.
@@ -157,12 +157,14 @@ impl Dialect for MySql {
             text = text + "; " + &insert_entries(&rows);
         }
         if !bulk.progress.is_empty() {
-            text = text + "; " + &update_executions(&bulk.progress);
+            text = text + "; " + &update_executions(&bulk.progress, |id| bulk.ours.contains(&id).then_some(node));
         }
         let done = affected(connection, text).await;
         let written = match done {
             // The first one begins the transaction.
-            Ok(rows) if rows.get(1) == Some(&1) => Self::command(connection, "COMMIT".into()).await.map(|_| true),
+            Ok(rows) if rows.get(1) == Some(&1) && all_ours(&rows, bulk) => {
+                Self::command(connection, "COMMIT".into()).await.map(|_| true)
+            }
             Ok(_) => Ok(false),
             Err(sqlx::Error::Database(error))
                 if error.try_downcast_ref().is_some_and(|error: &MySqlDatabaseError| error.number() == EXISTS) =>
@@ -194,6 +196,15 @@ async fn affected(connection: &mut MySqlConnection, text: String) -> Result<Vec<
     done.map_ok(|done| done.rows_affected()).try_collect().await
 }
 
+/// Whether each execution was found that must be the node's. The updates come last, one statement each.
+fn all_ours(affected: &[u64], bulk: &Bulk<'_>) -> bool {
+    let first = 2 + usize::from(!bulk.new.is_empty()) + usize::from(!bulk.entries.is_empty());
+    let found = |(index, (id, ..)): (usize, &ProgressRow<'_>)| {
+        !bulk.ours.contains(id) || affected.get(first + index) == Some(&1)
+    };
+    bulk.progress.iter().enumerate().all(found)
+}
+
 fn insert_executions(owner: i64, rows: &[NewRow<'_>]) -> String {
     let mut text = Literals::new(
         "INSERT INTO executions (id, gid, workflow, digest, input_hash, phase, activity, wake_at, note, result, \
@@ -218,7 +229,8 @@ fn insert_entries(rows: &[JournalRow<'_>]) -> String {
     text.finish()
 }
 
-fn update_executions(rows: &[ProgressRow<'_>]) -> String {
+/// `only`: whose an execution must be, and active, for its row to be written.
+fn update_executions(rows: &[ProgressRow<'_>], only: impl Fn(i64) -> Option<i64>) -> String {
     let mut text = String::new();
     for (id, owner, progress) in rows {
         let mut set = Literals::new("UPDATE executions SET ");
@@ -233,7 +245,11 @@ fn update_executions(rows: &[ProgressRow<'_>]) -> String {
             set.name("owner").int(*owner);
         }
         text += &set.finish();
-        let _ = write!(text, " WHERE id = {id}; ");
+        let _ = write!(text, " WHERE id = {id}");
+        if let Some(owner) = only(*id) {
+            let _ = write!(text, " AND owner = {owner} AND activity = 0");
+        }
+        text += "; ";
     }
     text
 }

@@ -29,22 +29,25 @@ pub(super) const UPDATE_EXECUTIONS: &str = "UPDATE executions SET phase = v.phas
      updated_at, owner) WHERE executions.id = v.id";
 
 /// [`INSERT_EXECUTIONS`], [`INSERT_ENTRIES`] and [`UPDATE_EXECUTIONS`] in one, behind the renewal of the lease: its row is
-/// what the others look for, so it is written first, and nothing is if it is not.
+/// what the others look for, so it is written first, and nothing else is if it is not, or if one of the executions `$31`
+/// is not active or not this node's.
 pub(super) const WRITE: &str = "WITH turn AS (UPDATE nodes SET turn = $29, expires_at = $30 + \
      CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) WHERE id = $13 AND alive = 1 AND turn = $28 RETURNING id), \
+     ours AS (SELECT id FROM executions WHERE id = ANY($31::bigint[]) AND owner = $13 AND activity = 0 FOR UPDATE), \
+     ready AS (SELECT id FROM turn WHERE (SELECT count(*) FROM ours) = cardinality($31::bigint[])), \
      new AS (INSERT INTO executions (id, gid, workflow, digest, input_hash, phase, activity, wake_at, note, result, created_at, \
-     updated_at, owner) SELECT v.*, turn.id FROM turn, unnest($1::bigint[], $2::text[], $3::text[], $4::bytea[], $5::bytea[], \
+     updated_at, owner) SELECT v.*, ready.id FROM ready, unnest($1::bigint[], $2::text[], $3::text[], $4::bytea[], $5::bytea[], \
      $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::bytea[], $11::bigint[], $12::bigint[]) AS v \
      ON CONFLICT (gid) DO NOTHING RETURNING id), \
      entries AS (INSERT INTO journal (execution, seq, entries, data) SELECT v.execution, v.seq, v.entries, v.data \
-     FROM turn, unnest($14::bigint[], $15::bigint[], $16::bigint[], $17::bytea[], $18::bool[]) \
+     FROM ready, unnest($14::bigint[], $15::bigint[], $16::bigint[], $17::bytea[], $18::bool[]) \
      AS v (execution, seq, entries, data, new) WHERE NOT v.new OR v.execution IN (SELECT id FROM new)), \
      rows AS (UPDATE executions SET phase = v.phase, digest = v.digest, activity = v.activity, wake_at = v.wake_at, \
      note = v.note, result = v.result, updated_at = v.updated_at, owner = coalesce(v.owner, executions.owner) \
-     FROM turn, unnest($19::bigint[], $20::bigint[], $21::bytea[], $22::bigint[], $23::bigint[], $24::text[], $25::bytea[], \
+     FROM ready, unnest($19::bigint[], $20::bigint[], $21::bytea[], $22::bigint[], $23::bigint[], $24::text[], $25::bytea[], \
      $26::bigint[], $27::bigint[]) AS v (id, phase, digest, activity, wake_at, note, result, updated_at, owner) \
      WHERE executions.id = v.id) \
-     SELECT CAST(NULL AS BIGINT) AS id FROM turn UNION ALL SELECT id FROM new";
+     SELECT CAST(NULL AS BIGINT) AS id FROM ready UNION ALL SELECT id FROM new";
 
 /// Plans that are right for a large table, also where the server's statistics are of a time when it was small.
 const PLANS: [&str; 4] = [
@@ -160,6 +163,7 @@ impl Dialect for Postgres {
         for value in [turn.before, turn.this, turn.lease_ms] {
             arguments.value(value)?;
         }
+        arguments.value(bulk.ours.iter().copied().collect::<Vec<i64>>())?;
         let found = sqlx::query_with(WRITE, arguments.0).fetch_all(connection).await?;
         let ids = found.iter().map(|row| row.try_get(0)).collect::<Result<Vec<Option<i64>>, _>>()?;
         // The row without an id says that it was this node's turn.

@@ -3,21 +3,26 @@
 use reprise_engine::{EntryRecord, Phase, Seq};
 
 use super::dialect::{Dialect, RowOf, Value};
-use super::error::ServerError;
+use super::error::{ServerError, damaged};
 use super::rows::{bytes, execution_columns, execution_row, int, number};
-use crate::{Activity, ExecutionRow, ListFilter, codes, unpack_entries};
+use crate::{Activity, ExecutionRow, ListFilter, codes, packed, unpack_entries};
 
 /// From the row on that an entry is in, up to another one. Values as [`journal_values`] has them.
 pub(super) const JOURNAL: &str = "SELECT seq, entries, data FROM journal /*PRIMARY*/ WHERE execution = ? \
      AND seq >= coalesce((SELECT max(seq) FROM journal /*PRIMARY*/ WHERE execution = ? AND seq <= ?), ?) AND seq < ? \
      ORDER BY seq";
 
-/// Key and number of the next entry, if there is one already.
-pub(super) const JOURNAL_ENDS: &str = "SELECT id, (SELECT seq + entries FROM journal /*PRIMARY*/ \
+/// Key and number of the next entry, if there is one already. -1: the last row of the journal is damaged.
+pub(super) const JOURNAL_ENDS: &str = "SELECT id, (SELECT CASE WHEN seq BETWEEN 0 AND 4294967295 \
+     AND entries BETWEEN 1 AND 256 THEN seq + entries ELSE -1 END FROM journal /*PRIMARY*/ \
      WHERE execution = executions.id ORDER BY seq DESC LIMIT 1) FROM executions /*PRIMARY*/ WHERE id {keys}";
 
 /// How executions stand. Nobody else changes them before this transaction ends.
 pub(super) const STANDINGS: &str = "SELECT id, owner, activity, wake_at, updated_at FROM executions /*PRIMARY*/ WHERE id {keys} ORDER BY id FOR UPDATE";
+
+/// An execution as it stands now, which a snapshot need not show. Nobody else changes it before this transaction ends.
+pub(super) const NEWEST: &str =
+    concat!("SELECT ", execution_columns!(), " FROM executions /*PRIMARY*/ WHERE id {keys} FOR UPDATE");
 
 pub(super) const EXECUTION: &str =
     concat!("SELECT ", execution_columns!(), " FROM executions /*executions_gid*/ WHERE gid = ?");
@@ -70,13 +75,14 @@ pub(super) fn journal_values(execution: i64, from: Seq, limit: u32) -> [Value<'s
 
 /// The entries from `from` on, at most `limit`, of the rows that [`JOURNAL`] answers.
 pub(super) fn entries<D: Dialect>(rows: &[RowOf<D>], from: Seq, limit: u32) -> Result<Vec<EntryRecord>, ServerError> {
-    let mut entries = Vec::new();
+    let (mut entries, limit) = (Vec::new(), limit as usize);
     for row in rows {
-        let (first, count) = (Seq(number(int::<D>(row, 0)?)?), number(int::<D>(row, 1)?)?);
+        let (first, count) = (Seq(number(int::<D>(row, 0)?)?), int::<D>(row, 1)?);
+        let count = packed::count(count).ok_or_else(|| damaged(format!("no row of a journal has {count} entries")))?;
         let bytes = bytes::<D>(row, 2)?;
-        entries.extend(unpack_entries(first, count, &bytes).filter(|entry| entry.seq >= from));
+        let wanted = unpack_entries(first, count, &bytes).filter(|entry| entry.seq >= from);
+        entries.extend(wanted.take(limit - entries.len()));
     }
-    entries.truncate(limit as usize);
     Ok(entries)
 }
 

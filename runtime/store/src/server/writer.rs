@@ -65,11 +65,13 @@ pub(super) struct Writer<D: Dialect> {
     pub(super) keys: Block,
     pub(super) in_doubt: Doubt,
     /// Lengths of the journals that were written lately.
-    ends: Ends,
+    pub(super) ends: Ends,
     /// The number of the last turn begun.
     turns: i64,
     /// The turn in the node's row, if the last transaction is known to have ended.
     turn: Option<i64>,
+    /// Whether the server takes a commit in one message, as far as is known.
+    pub(super) takes_bulk: bool,
     closed: bool,
 }
 
@@ -92,7 +94,8 @@ pub(super) struct Transaction<D: Dialect> {
 impl<D: Dialect> Writer<D> {
     pub(super) fn new(way: Arc<Way<D>>, node: Arc<Node>, connection: ConnectionOf<D>) -> Self {
         let (keys, in_doubt, ends) = (Block::empty(), Doubt::default(), Ends::default());
-        Self { way, node, connection: Some(connection), keys, in_doubt, ends, turns: 0, turn: None, closed: false }
+        let (connection, turns, turn, takes_bulk, closed) = (Some(connection), 0, None, true, false);
+        Self { way, node, connection, keys, in_doubt, ends, turns, turn, takes_bulk, closed }
     }
 
     /// As [`crate::Store::commit`].
@@ -174,7 +177,8 @@ impl<D: Dialect> Writer<D> {
     /// In one message, if nothing is in doubt and nothing has to be looked up. None: nothing is written, or it is not
     /// known what is.
     async fn write_at_once(&mut self, writes: &[Write], first_key: i64) -> Result<Option<Vec<Written>>, ServerError> {
-        let Some(before) = self.turn.filter(|_| self.in_doubt.is_empty() && !self.closed) else { return Ok(None) };
+        let may = self.takes_bulk && self.in_doubt.is_empty() && !self.closed;
+        let Some(before) = self.turn.filter(|_| may) else { return Ok(None) };
         self.look_up_ends(writes).await?;
         let Some(bulk) = Bulk::of(writes, first_key, &self.ends) else { return Ok(None) };
         let Some(mut connection) = self.connection.take() else { return Ok(None) };
@@ -195,6 +199,12 @@ impl<D: Dialect> Writer<D> {
             Err(error) if matches!(error.sort(), Sort::Again | Sort::Taken) => {
                 (self.connection, self.in_doubt) = (Some(connection), Doubt::default());
                 Err(error)
+            }
+            // CockroachDB refuses a statement that changes a table twice.
+            Err(error) if error.is_unsupported() => {
+                tracing::info!(%error, "this server takes no commit in one message; each is written step by step");
+                (self.connection, self.in_doubt, self.takes_bulk) = (Some(connection), Doubt::default(), false);
+                Ok(None)
             }
             // What became of it is found out on another connection.
             Err(error) if error.is_way() => {
@@ -217,7 +227,7 @@ impl<D: Dialect> Writer<D> {
         let Some(mut connection) = self.connection.take() else { return Ok(()) };
         match batch::journal_ends::<D>(&mut connection, &unknown).await {
             Ok(found) => {
-                self.ends.learn(found);
+                self.ends.learn(found.into_iter().filter_map(|(key, end)| Some((key, end?))));
                 self.connection = Some(connection);
             }
             Err(error) => tracing::debug!(%error, "the ends of journals were not read; they are asked for again"),

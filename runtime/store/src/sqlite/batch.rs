@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use reprise_engine::{EntryRecord, Seq};
 use rusqlite::Connection;
 
-use super::error::SqliteError;
+use super::error::{SqliteError, unless_damaged};
 use super::read;
 use super::statements::{self, JournalRow, NewRow};
 use crate::ends::Ends;
-use crate::rules::{Place, Standing, follow, place};
+use crate::rules::{Place, Standing, follow, lead_to, place};
 use crate::{ExecutionKey, Progress, Write, Written, packed};
 
 /// A commit under way. What it has learned counts only once the transaction is durable.
@@ -20,8 +20,8 @@ pub(super) struct Batch<'a> {
     /// Keys from here on belong to executions that this batch creates.
     first_new: i64,
     next_key: i64,
-    /// Journal lengths as this batch changes them.
-    ends: HashMap<i64, u32>,
+    /// Journal lengths as this batch changes them. None: the last row of the journal is damaged.
+    ends: HashMap<i64, Option<u32>>,
     entries: Vec<JournalRow<'a>>,
     /// The last one of each execution counts.
     progress: BTreeMap<i64, &'a Progress>,
@@ -53,16 +53,19 @@ impl<'a> Batch<'a> {
         let created = self.create_executions(writes)?;
         self.look_up_ends(writes)?;
         let mut answers = Vec::with_capacity(writes.len());
-        for (write, key) in writes.iter().zip(created) {
+        for (index, (write, key)) in writes.iter().zip(created).enumerate() {
             answers.push(match write {
                 Write::Create { entries, .. } => self.start_journal(key, entries),
-                Write::Append { key, entries, progress } => self.append(key.0, entries, progress.as_ref())?,
+                Write::Append { key, entries, progress } => {
+                    self.append(key.0, entries, progress.as_ref(), &writes[index..])?
+                }
                 Write::Claim { key, seen, progress } => self.claim(key.0, seen, progress)?,
             });
         }
         self.write_entries()?;
         statements::update_executions(self.connection, self.progress)?;
-        Ok(Done { answers, next_key: self.next_key, ends: self.ends })
+        let ends = self.ends.into_iter().filter_map(|(key, end)| Some((key, end?))).collect();
+        Ok(Done { answers, next_key: self.next_key, ends })
     }
 
     /// The key of each write that creates an execution.
@@ -92,7 +95,7 @@ impl<'a> Batch<'a> {
                 continue;
             }
             match self.known.get(key.0) {
-                Some(end) => _ = self.ends.insert(key.0, end),
+                Some(end) => _ = self.ends.insert(key.0, Some(end)),
                 None => unknown.push(key.0),
             }
         }
@@ -111,13 +114,20 @@ impl<'a> Batch<'a> {
         Written::Created(ExecutionKey(key))
     }
 
+    /// `rest`: of the commit, from this append on.
     fn append(
         &mut self,
         key: i64,
         entries: &'a [EntryRecord],
         progress: Option<&'a Progress>,
+        rest: &[Write],
     ) -> Result<Written, SqliteError> {
         let Some(end) = self.ends.get(&key).copied() else { return Ok(Written::Conflict) };
+        if entries.is_empty() {
+            return progress.map_or(Ok(Written::Appended), |progress| self.advance(key, progress, rest));
+        }
+        // Where a journal is damaged nobody can tell what comes next.
+        let Some(end) = end else { return Ok(Written::Conflict) };
         match place(entries, end) {
             Place::Next => {}
             Place::Before(first) => return self.compare(key, first, entries),
@@ -128,6 +138,27 @@ impl<'a> Batch<'a> {
             self.progress.insert(key, progress);
         }
         Ok(Written::Appended)
+    }
+
+    /// Writes the row alone, while the execution is active.
+    fn advance(&mut self, key: i64, progress: &'a Progress, rest: &[Write]) -> Result<Written, SqliteError> {
+        let written = self.progress.get(&key).copied();
+        let standing = match written {
+            Some(written) => Some(Standing::of(written)),
+            None => unless_damaged(statements::standing(self.connection, key))?.flatten(),
+        };
+        if standing.is_some_and(Standing::is_active) {
+            self.progress.insert(key, progress);
+            return Ok(Written::Appended);
+        }
+        // A repetition is rare, so it may cost a query of its own.
+        let made = match written {
+            Some(written) => lead_to(rest, key, written),
+            None => unless_damaged(read::row(self.connection, ExecutionKey(key)))?
+                .flatten()
+                .is_some_and(|row| lead_to(rest, key, &row.progress)),
+        };
+        Ok(if made { Written::Appended } else { Written::Conflict })
     }
 
     /// One process has a file, so nobody can come between the look and the change.
@@ -147,14 +178,14 @@ impl<'a> Batch<'a> {
     fn compare(&mut self, key: i64, first: u32, entries: &[EntryRecord]) -> Result<Written, SqliteError> {
         self.write_entries()?;
         let limit = u32::try_from(entries.len()).unwrap_or(u32::MAX);
-        let stored = read::journal(self.connection, ExecutionKey(key), Seq(first), limit)?;
-        Ok(if stored == entries { Written::Appended } else { Written::Conflict })
+        let stored = unless_damaged(read::journal(self.connection, ExecutionKey(key), Seq(first), limit))?;
+        Ok(if stored.as_deref() == Some(entries) { Written::Appended } else { Written::Conflict })
     }
 
     fn push(&mut self, key: i64, end: u32, entries: &'a [EntryRecord]) {
         self.entries.extend(packed::rows(entries).map(|row| (key, row)));
         let end = entries.last().map_or(end, |last| last.seq.0.saturating_add(1));
-        self.ends.insert(key, end);
+        self.ends.insert(key, Some(end));
     }
 
     fn write_entries(&mut self) -> Result<(), SqliteError> {

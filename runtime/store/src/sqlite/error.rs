@@ -90,6 +90,17 @@ pub(super) const fn advice(code: i32) -> &'static str {
     }
 }
 
+/// None where a stored value can't be read, which is no failure of the database.
+pub(super) fn unless_damaged<T>(found: Result<T, SqliteError>) -> Result<Option<T>, SqliteError> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(SqliteError::Damaged(_)) => Ok(None),
+        // A value of another type than its column has.
+        Err(SqliteError::Database(error)) if error.sqlite_error().is_none() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// A stored value that no version of this crate writes.
 pub(super) fn damaged(what: impl std::fmt::Display) -> SqliteError {
     SqliteError::Damaged(what.to_string())

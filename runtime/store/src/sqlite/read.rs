@@ -16,6 +16,9 @@ pub(super) const JOURNAL: &str = "SELECT seq, entries, data FROM journal INDEXED
 pub(super) const EXECUTION: &str =
     concat!("SELECT ", execution_columns!(), " FROM executions INDEXED BY executions_gid WHERE gid = ?");
 
+/// The row of a key.
+pub(super) const ROW: &str = concat!("SELECT ", execution_columns!(), " FROM executions WHERE id = ?");
+
 pub(super) const ACTIVE: &str = concat!(
     "SELECT ",
     execution_columns!(),
@@ -63,6 +66,10 @@ pub(super) fn journal(
 
 pub(super) fn execution(connection: &Connection, gid: &Gid) -> Result<Option<ExecutionRow>, SqliteError> {
     Ok(rows(connection, EXECUTION, params![gid.as_str()], execution_row)?.pop())
+}
+
+pub(super) fn row(connection: &Connection, key: ExecutionKey) -> Result<Option<ExecutionRow>, SqliteError> {
+    Ok(rows(connection, ROW, params![key.0], execution_row)?.pop())
 }
 
 pub(super) fn list(connection: &Connection, filter: &ListFilter) -> Result<Vec<ExecutionRow>, SqliteError> {

@@ -7,7 +7,7 @@ use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, Params, Row};
 
 use super::error::{SqliteError, damaged};
-use crate::{Activity, Deployment, ExecutionKey, ExecutionRow, NewExecution, Progress, codes, unpack_entries};
+use crate::{Activity, Deployment, ExecutionKey, ExecutionRow, NewExecution, Progress, codes, packed, unpack_entries};
 
 /// The columns that [`execution_row`] reads.
 macro_rules! execution_columns {
@@ -57,7 +57,9 @@ pub(super) fn execution_row(row: &Row<'_>) -> Result<ExecutionRow, SqliteError> 
 
 /// From `seq, entries, data`.
 pub(super) fn journal_row<'a>(row: &'a Row<'_>) -> Result<impl Iterator<Item = EntryRecord> + 'a, SqliteError> {
-    Ok(unpack_entries(Seq(number(row.get(0)?)?), number(row.get(1)?)?, bytes(row, 2)?))
+    let (first, count) = (Seq(number(row.get(0)?)?), row.get(1)?);
+    let count = packed::count(count).ok_or_else(|| damaged(format!("no row of a journal has {count} entries")))?;
+    Ok(unpack_entries(first, count, bytes(row, 2)?))
 }
 
 /// From `workflow, version, digest, deployed_at`.

@@ -5,7 +5,6 @@ use reprise_engine::EntryRecord;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::SqliteError;
-use super::rows::number;
 use crate::rules::Standing;
 use crate::{NewExecution, Progress, codes, pack_entries};
 
@@ -22,8 +21,10 @@ pub(super) const INSERT_ENTRIES: &str = "INSERT INTO journal (execution, seq, en
 pub(super) const UPDATE_EXECUTION: &str = "UPDATE executions SET phase = ?, digest = ?, activity = ?, wake_at = ?, note = ?, result = ?, updated_at = ? \
      WHERE id = ?";
 
-pub(super) const JOURNAL_END: &str = "SELECT (SELECT seq + entries FROM journal INDEXED BY journal_position WHERE execution = executions.id \
-     ORDER BY seq DESC LIMIT 1) FROM executions WHERE id = ?";
+/// Number of the next entry, if there is one already. -1: the last row of the journal is damaged.
+pub(super) const JOURNAL_END: &str = "SELECT (SELECT CASE WHEN seq BETWEEN 0 AND 4294967295 \
+     AND entries BETWEEN 1 AND 256 THEN seq + entries ELSE -1 END FROM journal INDEXED BY journal_position \
+     WHERE execution = executions.id ORDER BY seq DESC LIMIT 1) FROM executions WHERE id = ?";
 
 pub(super) const STANDING: &str = "SELECT activity, wake_at, updated_at FROM executions WHERE id = ?";
 
@@ -87,14 +88,18 @@ pub(super) fn update_executions<'a>(
     Ok(())
 }
 
-/// The journal lengths of those of `executions` that exist.
-pub(super) fn journal_ends(connection: &Connection, executions: &[i64]) -> Result<Vec<(i64, u32)>, SqliteError> {
+/// The journal lengths of those of `executions` that exist. None: the last row of the journal is damaged.
+pub(super) fn journal_ends(
+    connection: &Connection,
+    executions: &[i64],
+) -> Result<Vec<(i64, Option<u32>)>, SqliteError> {
     let mut ends = Vec::with_capacity(executions.len());
     let mut statement = connection.prepare_cached(JOURNAL_END)?;
     for id in executions {
-        let end: Option<Option<i64>> = statement.query_row([id], |row| row.get(0)).optional()?;
+        // What is no number is damaged, too.
+        let end = statement.query_row([id], |row| Ok(row.get::<_, Option<i64>>(0).unwrap_or(Some(-1)))).optional()?;
         if let Some(end) = end {
-            ends.push((*id, number(end.unwrap_or(0))?));
+            ends.push((*id, u32::try_from(end.unwrap_or(0)).ok()));
         }
     }
     Ok(ends)

@@ -182,6 +182,52 @@ async fn a_repeated_append_leaves_the_row_as_it_is(#[values(Memory, Sqlite, Post
 
 #[rstest]
 #[tokio::test]
+async fn a_row_alone_is_written_while_it_is_active(#[values(Memory, Sqlite, Postgres, MariaDb)] kind: Kind) {
+    use Written::{Appended, Conflict};
+    let bed = Bed::new(kind).await;
+    let store = &*bed.store;
+    let (key, other) = (created(store, create("a")).await, created(store, create("b")).await);
+    let active = progress(Phase::Running, Activity::Active);
+    let noted = Progress { note: Some("{}".into()), ..active.clone() };
+    let quarantined = progress(Phase::Running, Activity::Quarantined);
+    let done = Progress { result: Some(vec![7]), ..progress(Phase::Succeeded, Activity::Finished) };
+    let claim = |seen: Progress| Write::Claim { key, seen, progress: active.clone() };
+    let finish = Write::Append { key, entries: entries(1, 1, 0), progress: Some(done.clone()) };
+    for (what, writes, want, stands) in [
+        ("at work", vec![advance(key, noted.clone())], vec![Appended], noted.clone()),
+        ("away", vec![advance(key, parked(5))], vec![Appended], parked(5)),
+        ("away again", vec![advance(key, parked(5))], vec![Appended], parked(5)),
+        ("elsewhere", vec![advance(key, parked(6))], vec![Conflict], parked(5)),
+        ("late", vec![advance(key, noted.clone())], vec![Conflict], parked(5)),
+        ("claimed", vec![claim(parked(5))], vec![Appended], active.clone()),
+        (
+            "away twice",
+            vec![advance(key, parked(7)), advance(key, parked(7)), advance(key, quarantined.clone())],
+            vec![Appended, Appended, Conflict],
+            parked(7),
+        ),
+        (
+            "claimed and away",
+            vec![claim(parked(7)), advance(key, quarantined.clone())],
+            vec![Appended, Appended],
+            quarantined.clone(),
+        ),
+        ("claimed again", vec![claim(quarantined)], vec![Appended], active.clone()),
+        ("finished", vec![advance(key, noted.clone()), finish.clone()], vec![Appended, Appended], done.clone()),
+        ("finished again", vec![advance(key, noted.clone()), finish], vec![Appended, Appended], done.clone()),
+        ("after the end", vec![advance(key, noted)], vec![Conflict], done.clone()),
+    ] {
+        let (end, row) = (writes.len(), advance(other, active.clone()));
+        let writes = [writes, vec![row]].concat();
+        let answers = store.commit(&writes).await.expect("commits");
+        assert_eq!((&answers[..end], answers[end]), (&want[..], Appended), "{what}");
+        assert_eq!(store.execution(&gid("a")).await.expect("reads").expect("exists").progress, stands, "{what}");
+    }
+    assert_eq!(store.journal(key, Seq(0), 9).await.expect("reads"), entries(0, 2, 0));
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_claim_takes_what_is_as_it_was_seen(#[values(Memory, Sqlite, Postgres, MariaDb)] kind: Kind) {
     let bed = Bed::new(kind).await;
     let store = &*bed.store;
@@ -331,7 +377,8 @@ async fn work_moves_between_the_queues(#[values(Memory, Sqlite, Postgres, MariaD
     assert_eq!(store.next_wake().await.expect("reads"), None);
 
     let quarantined = progress(Phase::Running, Activity::Quarantined);
-    store.commit(&[advance(a, parked(60)), advance(b, parked(50)), advance(c, quarantined)]).await.expect("commits");
+    let away = [advance(a, parked(60)), advance(b, parked(50)), advance(c, quarantined.clone())];
+    store.commit(&away).await.expect("commits");
     assert_eq!(keys(&store.active(None, 9).await.expect("reads")), []);
     assert_eq!(store.next_wake().await.expect("reads"), Some(Timestamp(50)));
     assert_eq!(keys(&store.due(now, 9).await.expect("reads")), [b, a]);
@@ -346,7 +393,9 @@ async fn work_moves_between_the_queues(#[values(Memory, Sqlite, Postgres, MariaD
     let signal = progress(Phase::Running, Activity::Parked);
     let finished = Progress { wake_at: Some(Timestamp(1)), ..progress(Phase::Succeeded, Activity::Finished) };
     let active = progress(Phase::Running, Activity::Active);
-    store.commit(&[advance(a, signal), advance(b, finished), advance(c, active)]).await.expect("commits");
+    let claim = |key, seen, progress| Write::Claim { key, seen, progress };
+    let back = [claim(a, parked(60), signal), claim(b, parked(50), finished), claim(c, quarantined, active)];
+    assert_eq!(store.commit(&back).await.expect("commits"), [Written::Appended; 3]);
     assert_eq!(keys(&store.active(None, 9).await.expect("reads")), [c]);
     assert_eq!(store.next_wake().await.expect("reads"), None);
     assert_eq!(keys(&store.due(Timestamp(u64::MAX), 9).await.expect("reads")), []);

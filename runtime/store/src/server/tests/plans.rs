@@ -43,9 +43,11 @@ fn questions() -> Vec<(String, Vec<Value<'static>>)> {
     questions
 }
 
-fn questions_of_keys() -> [String; 6] {
+fn questions_of_keys() -> [String; 7] {
     let adopt = "UPDATE executions SET owner = 7 WHERE id {keys}";
-    [read::JOURNAL_ENDS, read::STANDINGS, read::SETTLED, read::SOME, adopt, inbox::REMOVE].map(str::to_owned)
+    let questions =
+        [read::JOURNAL_ENDS, read::STANDINGS, read::NEWEST, read::SETTLED, read::SOME, adopt, inbox::REMOVE];
+    questions.map(str::to_owned)
 }
 
 async fn fill<D: Dialect>(store: &ServerStore<D>) {

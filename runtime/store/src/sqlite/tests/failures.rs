@@ -5,8 +5,9 @@ use std::task::{Context, Waker};
 use reprise_engine::{Digest, Seq, Timestamp};
 use rusqlite::Connection;
 
-use super::{append, create, created, entries, open};
-use crate::{Activity, SqliteStore, Store, StoreError, Write, Written};
+use super::super::statements;
+use super::{append, create, created, entries, open, progress};
+use crate::{Activity, SqliteStore, Store, StoreError, Write, Written, packed};
 
 fn pragma(store: &SqliteStore, text: &str) {
     store.file.writer().connection().execute_batch(&format!("PRAGMA {text}")).expect("sets");
@@ -119,6 +120,39 @@ async fn a_damaged_row_says_so() {
     let error = store.execution(&"a".parse().expect("a gid")).await.expect_err("damaged");
     assert!(matches!(error, StoreError::Damaged(_)), "{error:?}");
     assert!(error.to_string().contains("no phase has number 17"), "{error}");
+}
+
+/// What a damaged row of one journal says concerns that journal.
+#[tokio::test]
+async fn a_damaged_journal_disturbs_nobody() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open(&directory).await;
+    let (key, other) = (created(&store, "a").await, created(&store, "b").await);
+    store.close().await.expect("closes");
+    let row = Write::Append { key, entries: Vec::new(), progress: Some(progress(Activity::Active)) };
+    let counts = ["0", "-1", "257", "1099511627776", "9223372036854775807", "1.5", "'two'", "x''"];
+    for (from, count) in (2..).zip(counts) {
+        let file = Connection::open(directory.path().join("reprise.db")).expect("connects");
+        let damage = format!("UPDATE journal SET entries = {count} WHERE execution = ?");
+        file.execute(&damage, [key.0]).expect("updates");
+        file.close().expect("closes");
+        // Opened again, it remembers no journal's length.
+        let store = open(&directory).await;
+        let batch = [append(key, 2), row.clone(), append(other, from), append(key, 0)];
+        let answers = store.commit(&batch).await.expect("commits");
+        let [conflict, appended] = [Written::Conflict, Written::Appended];
+        assert_eq!(answers, [conflict, appended, appended, conflict], "{count}");
+        let error = store.journal(key, Seq(0), 9).await.expect_err("damaged");
+        assert!(matches!(error, StoreError::Damaged(_)), "{count}: {error:?}");
+        assert_eq!(store.journal(other, Seq(0), 99).await.expect("reads").len(), from as usize + 1);
+        store.close().await.expect("closes");
+    }
+}
+
+#[test]
+fn the_query_for_ends_knows_how_many_entries_a_row_may_have() {
+    let condition = format!("entries BETWEEN 1 AND {} THEN", packed::ENTRIES_MAX);
+    assert!(statements::JOURNAL_END.contains(&condition), "{condition}");
 }
 
 #[tokio::test]

@@ -169,3 +169,19 @@ fn journals_of_an_entry_a_row_are_converted() {
     assert_eq!(read(0, 1000), entries);
     assert_eq!(read(290, 5), entries[290..295]);
 }
+
+#[test]
+fn a_damaged_entry_is_converted_to_a_damaged_one() {
+    let connection = Connection::open_in_memory().expect("opens");
+    connection.execute_batch(include_str!("../../../migrations/sqlite/0001_executions.sql")).expect("creates");
+    // No entry has this kind: it is three digits long.
+    for (execution, kind) in [(7, 256), (8, 1)] {
+        let insert = "INSERT INTO journal (execution, seq, at, kind, fingerprint, data) VALUES (?, 0, 1, ?, 2, x'03')";
+        connection.execute(insert, [execution, kind]).expect("inserts");
+    }
+    connection.execute_batch(include_str!("../../../migrations/sqlite/0004_journal_rows.sql")).expect("converts");
+    let read = |key| read::journal(&connection, ExecutionKey(key), Seq(0), 9).expect("reads");
+    let entry = |kind, fingerprint, at, data| EntryRecord { seq: Seq(0), at: Timestamp(at), kind, fingerprint, data };
+    assert_eq!(read(7), [entry(0, 0, 0, vec![])]);
+    assert_eq!(read(8), [entry(1, 2, 1, vec![3])]);
+}

@@ -13,6 +13,7 @@ fn texts() -> Vec<String> {
     let mut texts: Vec<String> = [
         read::JOURNAL,
         read::EXECUTION,
+        read::ROW,
         read::ACTIVE,
         read::DUE,
         read::NEXT_WAKE,
