@@ -66,7 +66,7 @@ pub(crate) struct Shared {
     pub(crate) lease: Lease,
     pub(crate) pausing: tokio::sync::Mutex<()>,
     pub(crate) stop: CancellationToken,
-    drivers: TaskTracker,
+    pub(crate) drivers: TaskTracker,
     admits: AtomicBool,
 }
 

@@ -149,7 +149,7 @@ impl Dtm {
     }
 
     /// Checks that a gid is a transaction of this kind: what is said to one kind means another thing to another.
-    async fn is_of(&self, gid: &Gid, kind: TransType) -> Result<(), Refusal> {
+    pub(super) async fn is_of(&self, gid: &Gid, kind: TransType) -> Result<(), Refusal> {
         let workflow = self.coordinator.workflow_of(gid).await?.ok_or_else(|| Refusal::unknown(gid))?;
         if workflow == workflow_name(kind) {
             return Ok(());

@@ -1,10 +1,9 @@
 //! Workflows that run in their client: progress is kept, and whoever has them is called until they end.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use crate::client::Protocol::{self, Grpc, Http};
 use crate::client::Told;
