@@ -2,7 +2,7 @@
 //! through a proxy, which writes down what arrives.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use reprise_test_services::{Galera, Server};
@@ -21,6 +21,8 @@ pub(crate) const LEASE: Duration = Duration::from_millis(1_500);
 pub(crate) const MONEY: i64 = 1_000_000;
 /// How long a request takes to the bank: so there is always something under way.
 const WAY: Duration = Duration::from_millis(80);
+/// Two servers that start together know each other before this.
+const LONGEST_JOIN: Duration = Duration::from_secs(30);
 
 /// Executions that call for ever.
 const STUBBORN: usize = 4;
@@ -76,7 +78,7 @@ impl Cluster {
         let mut galera = tokio::task::block_in_place(|| Galera::start(&folder))?;
         let [first, second] = galera.servers();
         // Made on one, it is on both.
-        let name = Url::parse(&second.database().await?)?.path().to_owned();
+        let name = Url::parse(&database_of_joined(second).await?)?.path().to_owned();
         let on = |server: &Server| -> Result<String> {
             let mut url = Url::parse(server.url())?;
             url.set_path(&name);
@@ -276,4 +278,16 @@ pub(crate) fn now_ms() -> i64 {
 fn place(url: &Url) -> Result<String> {
     let (host, port) = (url.host_str().context("a host")?, url.port().context("a port")?);
     Ok(format!("{host}:{port}"))
+}
+
+/// A database on a server that has just joined another one: while the two find each other it may hang up once more.
+async fn database_of_joined(server: &Server) -> Result<String> {
+    let deadline = Instant::now() + LONGEST_JOIN;
+    loop {
+        match server.database().await {
+            Ok(url) => return Ok(url),
+            Err(error) if Instant::now() >= deadline => return Err(error.into()),
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
 }
