@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use reprise_store::{Cluster, StoreError};
-use tokio::time::MissedTickBehavior;
 
+use super::looks::Looks;
 use crate::coordinator::{Coordinator, Shared};
 use crate::take_up::{TAKE_UP_MAX, TakeUp};
 
@@ -15,14 +15,8 @@ const PAGES_PER_S: u32 = 10;
 pub(crate) async fn look_from_time_to_time(coordinator: Coordinator) {
     let shared = &coordinator.shared;
     let Some(cluster) = shared.store.cluster() else { return };
-    let mut looks = tokio::time::interval(cluster.look());
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = shared.stop.cancelled() => return,
-            () = shared.lease.fenced() => return,
-            _ = looks.tick() => {}
-        }
+    let mut looks = Looks::each(cluster.look());
+    while looks.next(shared).await {
         adopt_all(&coordinator, cluster).await;
     }
 }
@@ -32,14 +26,8 @@ pub(crate) async fn look_from_time_to_time(coordinator: Coordinator) {
 pub(crate) async fn follow_pauses(coordinator: Coordinator) {
     let shared = &coordinator.shared;
     let Some(cluster) = shared.store.cluster() else { return };
-    let mut looks = tokio::time::interval(cluster.look());
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = shared.stop.cancelled() => return,
-            () = shared.lease.fenced() => return,
-            _ = looks.tick() => {}
-        }
+    let mut looks = Looks::each(cluster.look());
+    while looks.next(shared).await {
         tokio::select! {
             () = shared.stop.cancelled() => return,
             followed = coordinator.follow_pauses() => if let Err(error) = followed {

@@ -10,8 +10,9 @@ use dashmap::DashSet;
 use reprise_engine::Gid;
 use reprise_store::{Cluster, ExecutionKey, Letter, StoreError};
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::Instant;
 
+use super::looks::Looks;
 use crate::command::{CommandError, Word};
 use crate::coordinator::Coordinator;
 use crate::take_up::TakeUp;
@@ -130,14 +131,8 @@ pub(crate) async fn read_letters(coordinator: Coordinator) {
     let Some(cluster) = shared.store.cluster() else { return };
     // Those that somebody is reading.
     let open: Arc<DashSet<i64>> = Arc::default();
-    let mut looks = tokio::time::interval(LOOK);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = shared.stop.cancelled() => return,
-            () = shared.lease.fenced() => return,
-            _ = looks.tick() => {}
-        }
+    let mut looks = Looks::each(LOOK);
+    while looks.next(shared).await {
         if shared.live.is_empty() {
             continue;
         }
@@ -153,7 +148,7 @@ pub(crate) async fn read_letters(coordinator: Coordinator) {
             }
             Err(error) => {
                 tracing::debug!(%error, "letters can't be read; trying again");
-                looks.reset_after(STORE_PAUSE);
+                looks.pause(STORE_PAUSE);
             }
         }
     }
